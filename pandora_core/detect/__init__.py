@@ -1,0 +1,1 @@
+"""Pure judgement: what events mean. No clock, file or randomness in here; time is the events' own."""

@@ -1,0 +1,72 @@
+"""Owns what an alert's actions add up to: its state, who has it, the verdict and the notes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pandora_core.model import Action, ActionKind, Verdict
+
+NEW, ACKNOWLEDGED, CLOSED = "new", "acknowledged", "closed"
+
+_CONFLICTING = frozenset(ActionKind) - {ActionKind.NOTE, ActionKind.TAG}
+
+
+@dataclass(frozen=True, slots=True)
+class Triage:
+    """The state of one alert after all of its actions; ``last_action_id`` is what a further action must have seen."""
+
+    state: str = NEW
+    assignee: str | None = None
+    verdict: Verdict | None = None
+    notes: tuple[Action, ...] = ()
+    last_action_id: int = 0
+    last_actor: str | None = None
+
+
+def fold(actions: Iterable[Action]) -> Triage:
+    """The state that actions lead to, in the order of their ids; what was undone counts for nothing."""
+    ordered = sorted(actions, key=lambda action: action.id)
+    undone = _undone(ordered)
+    state, assignee, verdict, notes = NEW, None, None, []
+    for action in ordered:
+        if action.id in undone or action.kind is ActionKind.UNDO:
+            continue
+        if action.kind is ActionKind.NOTE:
+            notes.append(action)
+        elif action.kind is ActionKind.ASSIGN:
+            assignee = action.value or None
+        elif action.kind is ActionKind.VERDICT:
+            verdict = Verdict(action.value)
+        else:
+            state = _next_state(state, action.kind)
+    last = ordered[-1] if ordered else None
+    return Triage(state, assignee, verdict, tuple(notes), last.id if last else 0, last.actor if last else None)
+
+
+def last_undoable(actions: Iterable[Action], actor: str) -> Action | None:
+    """The actor's newest action on a subject that has not been undone yet."""
+    ordered = sorted(actions, key=lambda action: action.id)
+    undone = _undone(ordered)
+    mine = [a for a in ordered if a.actor == actor and a.kind is not ActionKind.UNDO and a.id not in undone]
+    return mine[-1] if mine else None
+
+
+def conflicting(actions: Iterable[Action], seen_id: int, actor: str) -> Action | None:
+    """The first action of somebody else after ``seen_id`` that changed the subject's state, if there is one."""
+    later = (a for a in actions if a.id > seen_id and a.actor != actor and a.kind in _CONFLICTING)
+    return min(later, key=lambda action: action.id, default=None)
+
+
+def _undone(actions: Sequence[Action]) -> set[int]:
+    return {action.undoes for action in actions if action.kind is ActionKind.UNDO and action.undoes is not None}
+
+
+def _next_state(state: str, kind: ActionKind) -> str:
+    if kind is ActionKind.ACKNOWLEDGE:
+        return ACKNOWLEDGED
+    if kind is ActionKind.CLOSE:
+        return CLOSED
+    if kind is ActionKind.REOPEN:
+        return ACKNOWLEDGED if state == CLOSED else state
+    return state

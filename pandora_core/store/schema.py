@@ -1,0 +1,233 @@
+"""Owns the tables of ``pandora.db`` as they are now; how they came to be so is in :mod:`pandora_core.store.migrations`.
+
+Times are integer microseconds since the epoch, UTC. ``change`` is the number of the commit that last wrote the row:
+numbers are given in commit order, so "what changed since N" never misses a row.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text, text
+
+metadata = MetaData()
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Integer, nullable=False),
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("pattern", Text, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("temporary", Integer, nullable=False),
+    Column("added_at_us", Integer, nullable=False),
+    Column("removed_at_us", Integer),
+    Column("change", Integer, nullable=False),
+    Index("sources_change", "change"),
+)
+
+files = Table(
+    "files",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("path", Text, nullable=False),
+    Column("member", Text, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("head_hash", Text, nullable=False),
+    Column("checkpoint", Text, nullable=False),
+    Column("events", Integer, nullable=False),
+    Column("bad_lines", Integer, nullable=False),
+    Column("first_event_us", Integer),
+    Column("last_event_us", Integer),
+    Column("last_read_us", Integer, nullable=False),
+    Column("backlog_bytes", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("change", Integer, nullable=False),
+    Index("files_change", "change"),
+    Index("files_head_hash", "head_hash"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at_us", Integer, nullable=False),
+    Column("file_id", Integer, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("length", Integer, nullable=False),
+    Column("line_number", Integer, nullable=False),
+    Column("dataset", Text, nullable=False),
+    Column("source_ip", Text),
+    Column("destination_ip", Text),
+    Column("host", Text),
+    Column("user_name", Text),
+    Column("body", Text, nullable=False),
+    Index("events_at", "at_us"),
+    Index("events_source_ip", "source_ip", sqlite_where=text("source_ip IS NOT NULL")),
+    Index("events_destination_ip", "destination_ip", sqlite_where=text("destination_ip IS NOT NULL")),
+    Index("events_host", "host", sqlite_where=text("host IS NOT NULL")),
+    Index("events_user_name", "user_name", sqlite_where=text("user_name IS NOT NULL")),
+)
+
+bad_lines = Table(
+    "bad_lines",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("file_id", Integer, nullable=False),
+    Column("line_number", Integer, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("excerpt", Text, nullable=False),
+    Index("bad_lines_file", "file_id"),
+)
+
+raw_lines = Table(
+    "raw_lines",
+    metadata,
+    Column("event_id", Integer, primary_key=True),
+    Column("path", Text, nullable=False),
+    Column("line_number", Integer, nullable=False),
+    Column("line", LargeBinary, nullable=False),
+)
+
+detections = Table(
+    "detections",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("detector", Text, nullable=False),
+    Column("entity", Text, nullable=False),
+    Column("alert_id", Text),
+    Column("first_seen_us", Integer, nullable=False),
+    Column("last_seen_us", Integer, nullable=False),
+    Column("points", Float, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("change", Integer, nullable=False),
+    Index("detections_entity", "entity"),
+    Index("detections_alert", "alert_id"),
+    Index("detections_change", "change"),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("entity", Text, nullable=False),
+    Column("severity", Integer, nullable=False),
+    Column("risk", Float, nullable=False),
+    Column("first_seen_us", Integer, nullable=False),
+    Column("last_seen_us", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("change", Integer, nullable=False),
+    Index("alerts_change", "change"),
+    Index("alerts_entity", "entity"),
+    Index("alerts_risk", "risk"),
+)
+
+entities = Table(
+    "entities",
+    metadata,
+    Column("entity", Text, primary_key=True),
+    Column("evidence", Float, nullable=False),
+    Column("as_of_us", Integer, nullable=False),
+    Column("rank", Float, nullable=False),
+    Column("first_seen_us", Integer, nullable=False),
+    Column("last_seen_us", Integer, nullable=False),
+    Column("detections", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("change", Integer, nullable=False),
+    Index("entities_change", "change"),
+    Index("entities_rank", "rank"),
+)
+
+edges = Table(
+    "edges",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("destination", Text, primary_key=True),
+    Column("user_name", Text, primary_key=True),
+    Column("first_seen_us", Integer, nullable=False),
+    Column("last_seen_us", Integer, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("change", Integer, nullable=False),
+    Index("edges_change", "change"),
+    sqlite_with_rowid=False,
+)
+
+actions = Table(
+    "actions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("actor", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("at_us", Integer, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("undoes", Integer),
+    Column("change", Integer, nullable=False),
+    Index("actions_change", "change"),
+    Index("actions_subject", "subject"),
+    sqlite_autoincrement=True,
+)
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("event_id", Integer, nullable=False),
+    Column("taken_at_us", Integer, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("state", LargeBinary, nullable=False),
+)
+
+imports = Table(
+    "imports",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("patterns", Text, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("requested_at_us", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("change", Integer, nullable=False),
+    Index("imports_change", "change"),
+)
+
+throughput = Table(
+    "throughput",
+    metadata,
+    Column("minute_us", Integer, primary_key=True),
+    Column("events", Integer, nullable=False),
+    Column("bad_lines", Integer, nullable=False),
+)
+
+engine_status = Table(
+    "engine_status",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("pid", Integer, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("started_at_us", Integer, nullable=False),
+    Column("heartbeat_us", Integer, nullable=False),
+    Column("watermark_us", Integer, nullable=False),
+    Column("last_event_id", Integer, nullable=False),
+    Column("events_per_s", Float, nullable=False),
+    Column("backlog_bytes", Integer, nullable=False),
+    Column("lag_s", Float, nullable=False),
+    Column("change", Integer, nullable=False),
+)
