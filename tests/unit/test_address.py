@@ -25,7 +25,9 @@ def test_an_address_is_written_canonically(written, canonical):
     assert canonical_ip(written) == canonical
 
 
-@pytest.mark.parametrize("text", ["", "-", "(empty)", "host.example", "10.0.0", "010.0.0.1", "10.0.0.1:80", "١.1.1.1"])
+@pytest.mark.parametrize(
+    "text", ["", "-", "(empty)", "host.example", "10.0.0", "010.0.0.1", "10.0.0.1:80", "١.1.1.1"]
+)
 def test_what_is_no_address_gives_none(text):
     assert canonical_ip(text) is None
 
