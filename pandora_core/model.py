@@ -206,7 +206,10 @@ class Verdict(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing an operator did; only ever appended. ``subject`` is an alert id or an entity (``host:ws-114``)."""
+    """One thing an operator did; only ever appended. ``subject`` is an alert id or an entity (``host:ws-114``).
+
+    ``event_id`` is the newest event that the engine had judged when it was done.
+    """
 
     id: int
     actor: str
@@ -216,6 +219,7 @@ class Action:
     kind: ActionKind
     value: str = ""
     undoes: int | None = None
+    event_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

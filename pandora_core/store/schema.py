@@ -135,6 +135,15 @@ alerts = Table(
     Index("alerts_risk", "risk"),
 )
 
+gone_alerts = Table(
+    "gone_alerts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("successor", Text),
+    Column("change", Integer, nullable=False),
+    Index("gone_alerts_change", "change"),
+)
+
 entities = Table(
     "entities",
     metadata,
@@ -177,6 +186,7 @@ actions = Table(
     Column("kind", Text, nullable=False),
     Column("value", Text, nullable=False),
     Column("undoes", Integer),
+    Column("event_id", Integer, nullable=False),
     Column("change", Integer, nullable=False),
     Index("actions_change", "change"),
     Index("actions_subject", "subject"),

@@ -7,6 +7,7 @@ CREATE TABLE actions (
     kind TEXT NOT NULL,
     value TEXT NOT NULL,
     undoes INTEGER,
+    event_id INTEGER NOT NULL,
     change INTEGER NOT NULL
 );
 CREATE INDEX actions_change ON actions (change);
@@ -138,6 +139,13 @@ CREATE TABLE files (
 );
 CREATE INDEX files_change ON files (change);
 CREATE INDEX files_head_hash ON files (head_hash);
+CREATE TABLE gone_alerts (
+    id TEXT NOT NULL,
+    successor TEXT,
+    change INTEGER NOT NULL,
+    PRIMARY KEY (id)
+);
+CREATE INDEX gone_alerts_change ON gone_alerts (change);
 CREATE TABLE imports (
     id INTEGER NOT NULL,
     patterns TEXT NOT NULL,
@@ -186,3 +194,4 @@ CREATE TABLE throughput (
     bad_lines INTEGER NOT NULL,
     PRIMARY KEY (minute_us)
 );
+INSERT INTO counters (name, value) VALUES ('change', 0);

@@ -1,0 +1,113 @@
+"""Owns the engine as a process: its lock, starting it apart from the terminal, and stopping it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pandora_core.errors import EngineError, EngineRunningError
+
+LOCK_NAME = "engine.lock"
+LOG_NAME = "engine.log"
+
+
+@contextlib.contextmanager
+def engine_lock(data: Path) -> Iterator[None]:
+    """Hold the engine lock of a data folder; it falls with the process, however that ends.
+
+    Raises:
+        EngineRunningError: another process holds it.
+    """
+    descriptor = os.open(data / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
+            raise EngineRunningError(
+                f"an engine runs already (process {pid or 'unknown'})", where=str(data), hint="pandora engine stop"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def running_pid(data: Path) -> int | None:
+    """Process id of the engine that holds the lock, or ``None``."""
+    try:
+        descriptor = os.open(data / LOCK_NAME, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        text = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
+        return int(text) if text.isdigit() else -1
+    else:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def start_engine(data: Path, extra: Sequence[str] = ()) -> int:
+    """Start an engine in a session of its own, its output in ``engine.log``; returns its process id.
+
+    It does not hang on the terminal: a hang-up, a closed window or a dead link leave it running.
+
+    Raises:
+        EngineError: it ended at once; the end of its log says why.
+    """
+    log_path = data / LOG_NAME
+    log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-m", "pandora_core.cli", "--data", str(data), "engine", "run", *extra],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd="/",
+        )
+    finally:
+        os.close(log)
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if running_pid(data) is not None:
+            return child.pid
+        if child.poll() is not None:
+            raise EngineError(f"the engine ended at once: {_last_line(log_path)}", where=str(log_path))
+        time.sleep(0.02)
+    raise EngineError("the engine did not start within 10 s", where=str(log_path), hint="read the end of its log")
+
+
+def stop_engine(data: Path, timeout_s: float = 15.0) -> int | None:
+    """Ask the engine to finish its batch and leave; returns its process id, or ``None`` if none ran.
+
+    Raises:
+        EngineError: it is still there after ``timeout_s``.
+    """
+    pid = running_pid(data)
+    if pid is None or pid < 0:
+        return None
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if running_pid(data) is None:
+            return pid
+        time.sleep(0.02)
+    raise EngineError(f"the engine (process {pid}) does not stop", where=str(data), hint=f"kill -9 {pid}; nothing is lost")
+
+
+def _last_line(path: Path) -> str:
+    lines = path.read_text("utf-8", "replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"

@@ -1,0 +1,330 @@
+"""Owns what the faces read: alerts with their triage, entities, events, sources, and what changed since they last looked."""
+
+from __future__ import annotations
+
+import zlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, or_, select
+
+from pandora_core.detect import risk
+from pandora_core.detect.behaviour import Fired
+from pandora_core.detect.triage import Triage, effective, fold
+from pandora_core.errors import NotFoundError
+from pandora_core.model import HOUR_US, Action, ActionKind, Alert, Contribution, Detection, Entity, EntityRef, Event
+from pandora_core.store import schema
+from pandora_core.store.rows import (
+    AlertDetail,
+    AlertView,
+    BadLineRow,
+    Changes,
+    EngineStatus,
+    EventRow,
+    FileRow,
+    ImportRow,
+    RawLine,
+    SourceRow,
+)
+from pandora_core.store.store import Store
+
+_alert = msgspec.json.Decoder(Alert).decode
+_fired = msgspec.json.Decoder(Fired).decode
+_event = msgspec.json.Decoder(Event).decode
+_contributions = msgspec.json.Decoder(tuple[Contribution, ...]).decode
+
+TOP_ENTITIES = 50
+HISTORY_POINTS = 8
+_MANY = 500
+
+
+class Reader:
+    """Read-only questions to a store. Each call is one steady snapshot."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def changes(self, since: int) -> Changes:
+        """What was committed after change number ``since``; with 0, everything that a console shows."""
+        with self._store.reading() as connection:
+            upto = connection.execute(select(schema.counters.c.value).where(schema.counters.c.name == "change")).scalar_one()
+            if upto <= since:
+                return Changes(upto)
+            touched = self._touched_alerts(connection, since)
+            gone = connection.execute(select(schema.gone_alerts.c.id).where(schema.gone_alerts.c.change > since)).scalars()
+            return Changes(
+                upto=upto,
+                alerts=tuple(self._views(connection, touched)),
+                gone_alerts=tuple(gone),
+                entities=self._top_entities(connection, TOP_ENTITIES, with_history=True),
+                files=tuple(self._files(connection, schema.files.c.change > since)),
+                engine=self._engine(connection),
+                throughput=self._last_hour(connection),
+            )
+
+    def alerts(self, *, since_us: int | None = None, entity: EntityRef | None = None, limit: int | None = None) -> list[AlertView]:
+        """Alerts by falling risk; of one entity or last seen at or after ``since_us`` if asked."""
+        statement = select(schema.alerts.c.id).order_by(schema.alerts.c.risk.desc(), schema.alerts.c.id)
+        if since_us is not None:
+            statement = statement.where(schema.alerts.c.last_seen_us >= since_us)
+        if entity is not None:
+            statement = statement.where(schema.alerts.c.entity == str(entity))
+        if limit is not None:
+            statement = statement.limit(limit)
+        with self._store.reading() as connection:
+            return self._views(connection, connection.execute(statement).scalars().all())
+
+    def alert(self, alert_id: str) -> AlertDetail:
+        """One alert with its detections, their events and the operators' actions.
+
+        Raises:
+            NotFoundError: no alert has this id.
+        """
+        with self._store.reading() as connection:
+            present = self._successor(connection, alert_id)
+            views = self._views(connection, [present])
+            if not views:
+                raise NotFoundError(f"no alert {alert_id!r}", hint="pandora alerts list")
+            detections = self._detections(connection, views[0].alert.detection_ids)
+            wanted = dict.fromkeys(number for detection in detections for number in detection.event_ids)
+            events = self._events(connection, schema.events.c.id.in_(list(wanted)[:_MANY]))
+            actions = self._actions(connection, [present])[present]
+            return AlertDetail(views[0], tuple(detections), tuple(events), tuple(actions))
+
+    def entities(self, limit: int = TOP_ENTITIES) -> list[Entity]:
+        """Entities by falling present risk."""
+        with self._store.reading() as connection:
+            return list(self._top_entities(connection, limit, with_history=False))
+
+    def entity(self, ref: EntityRef) -> tuple[Entity, list[Detection], list[AlertView]]:
+        """One entity with its detections (newest first) and alerts.
+
+        Raises:
+            NotFoundError: nothing is known of it.
+        """
+        with self._store.reading() as connection:
+            row = connection.execute(select(schema.entities).where(schema.entities.c.entity == str(ref))).mappings().first()
+            if row is None:
+                raise NotFoundError(f"nothing is known of {ref}", hint="pandora entities list")
+            bodies = connection.execute(
+                select(schema.detections.c.body)
+                .where(schema.detections.c.entity == str(ref))
+                .order_by(schema.detections.c.last_seen_us.desc())
+            ).scalars()
+            detections = [_fired(body).detection for body in bodies]
+            ids = connection.execute(select(schema.alerts.c.id).where(schema.alerts.c.entity == str(ref))).scalars().all()
+            return self._entity(row, self._watermark(connection), detections), detections, self._views(connection, ids)
+
+    def tags(self, subject: str) -> list[str]:
+        """The tags that operators gave a subject: ``+tag`` adds, ``-tag`` takes away, the last word counts."""
+        with self._store.reading() as connection:
+            tags: dict[str, None] = {}
+            for action in effective(self._actions(connection, [subject])[subject]):
+                if action.kind is ActionKind.TAG:
+                    name = action.value.lstrip("+-")
+                    tags.pop(name, None) if action.value.startswith("-") else tags.setdefault(name)
+            return list(tags)
+
+    def search_events(
+        self,
+        *,
+        observable: str | None = None,
+        dataset: str | None = None,
+        text: str | None = None,
+        from_us: int | None = None,
+        to_us: int | None = None,
+        before_id: int | None = None,
+        limit: int = 100,
+    ) -> list[EventRow]:
+        """Events, newest first, that hold an observable (address, host or user), are of a dataset, hold a text …"""
+        c = schema.events.c
+        where: list[ColumnElement[bool]] = []
+        if observable:
+            where.append(or_(c.source_ip == observable, c.destination_ip == observable, c.host == observable, c.user_name == observable))
+        if dataset:
+            where.append(c.dataset.like(dataset.replace("*", "%")))
+        if text:
+            where.append(c.body.contains(text, autoescape=True))
+        where += [c.at_us >= from_us] if from_us is not None else []
+        where += [c.at_us < to_us] if to_us is not None else []
+        where += [c.id < before_id] if before_id is not None else []
+        with self._store.reading() as connection:
+            return self._events(connection, *where, limit=limit, newest_first=True)
+
+    def raw_line(self, event_id: int) -> RawLine | None:
+        """The raw line of an event that is in an alert; other lines stand in their logs."""
+        with self._store.reading() as connection:
+            row = connection.execute(select(schema.raw_lines).where(schema.raw_lines.c.event_id == event_id)).mappings().first()
+            return RawLine(row["event_id"], row["path"], row["line_number"], zlib.decompress(row["line"])) if row else None
+
+    def sources(self) -> list[SourceRow]:
+        """What operators asked to be read and did not take back."""
+        statement = select(schema.sources).where(schema.sources.c.removed_at_us.is_(None)).order_by(schema.sources.c.id)
+        with self._store.reading() as connection:
+            return [
+                SourceRow(row["id"], row["pattern"], row["format"], bool(row["temporary"]), row["added_at_us"])
+                for row in connection.execute(statement).mappings()
+            ]
+
+    def files(self) -> list[FileRow]:
+        """Every file that is or was read."""
+        with self._store.reading() as connection:
+            return self._files(connection)
+
+    def bad_lines(self, limit: int = 100) -> list[BadLineRow]:
+        """The newest lines that could not be decoded, with why."""
+        c = schema.bad_lines.c
+        statement = (
+            select(c.file_id, c.line_number, c.position, c.reason, c.excerpt, schema.files.c.path)
+            .join(schema.files, schema.files.c.id == c.file_id)
+            .order_by(c.id.desc())
+            .limit(limit)
+        )
+        with self._store.reading() as connection:
+            return [BadLineRow(*row) for row in connection.execute(statement)]
+
+    def imports(self, *, state: str | None = None) -> list[ImportRow]:
+        """Requests to import files, oldest first."""
+        statement = select(schema.imports).order_by(schema.imports.c.id)
+        if state is not None:
+            statement = statement.where(schema.imports.c.state == state)
+        with self._store.reading() as connection:
+            return [
+                ImportRow(
+                    row["id"],
+                    tuple(msgspec.json.decode(row["patterns"], type=list[str])),
+                    row["format"],
+                    row["requested_at_us"],
+                    row["state"],
+                    row["summary"],
+                )
+                for row in connection.execute(statement).mappings()
+            ]
+
+    def engine(self) -> EngineStatus | None:
+        """What the engine last said of itself."""
+        with self._store.reading() as connection:
+            return self._engine(connection)
+
+    def actions(self, since: int = 0) -> list[Action]:
+        """Operators' actions with an id above ``since``, oldest first."""
+        statement = select(schema.actions).where(schema.actions.c.id > since).order_by(schema.actions.c.id)
+        with self._store.reading() as connection:
+            return [action_of(row) for row in connection.execute(statement).mappings()]
+
+    def counts(self) -> dict[str, int]:
+        """Rows of the tables that grow."""
+        tables = (schema.events, schema.bad_lines, schema.detections, schema.alerts, schema.entities, schema.edges)
+        with self._store.reading() as connection:
+            return {t.name: connection.execute(select(func.count()).select_from(t)).scalar_one() for t in tables}
+
+    def _touched_alerts(self, connection: Connection, since: int) -> list[str]:
+        changed = connection.execute(select(schema.alerts.c.id).where(schema.alerts.c.change > since)).scalars()
+        acted = connection.execute(select(schema.actions.c.subject).where(schema.actions.c.change > since)).scalars()
+        return list(dict.fromkeys([*changed, *acted]))
+
+    def _views(self, connection: Connection, ids: Sequence[str]) -> list[AlertView]:
+        actions = self._actions(connection, ids)
+        found: dict[str, Alert] = {}
+        for chunk in _chunks(ids):
+            statement = select(schema.alerts.c.body).where(schema.alerts.c.id.in_(chunk))
+            found |= {(alert := _alert(body)).id: alert for body in connection.execute(statement).scalars()}
+        return [AlertView(found[i], fold(actions[i]) if i in actions else Triage()) for i in ids if i in found]
+
+    def _actions(self, connection: Connection, subjects: Sequence[str]) -> defaultdict[str, list[Action]]:
+        found: defaultdict[str, list[Action]] = defaultdict(list)
+        for chunk in _chunks(subjects):
+            statement = select(schema.actions).where(schema.actions.c.subject.in_(chunk)).order_by(schema.actions.c.id)
+            for row in connection.execute(statement).mappings():
+                found[row["subject"]].append(action_of(row))
+        return found
+
+    def _successor(self, connection: Connection, alert_id: str) -> str:
+        """Follows an alert that was merged into another, because an entity's name became known."""
+        c = schema.gone_alerts.c
+        for _ in range(8):
+            successor = connection.execute(select(c.successor).where(c.id == alert_id)).scalar()
+            if successor is None:
+                break
+            alert_id = successor
+        return alert_id
+
+    def _detections(self, connection: Connection, ids: Sequence[str]) -> list[Detection]:
+        found: list[Detection] = []
+        for chunk in _chunks(ids):
+            statement = select(schema.detections.c.body).where(schema.detections.c.id.in_(chunk))
+            found += [_fired(body).detection for body in connection.execute(statement).scalars()]
+        return sorted(found, key=lambda detection: (detection.first_seen_us, detection.id))
+
+    def _events(
+        self, connection: Connection, *where: ColumnElement[bool], limit: int = _MANY, newest_first: bool = False
+    ) -> list[EventRow]:
+        c = schema.events.c
+        order = (c.at_us.desc(), c.id.desc()) if newest_first else (c.at_us, c.id)
+        statement = (
+            select(c.id, c.file_id, schema.files.c.path, c.position, c.length, c.line_number, c.body)
+            .join(schema.files, schema.files.c.id == c.file_id)
+            .where(*where)
+            .order_by(*order)
+            .limit(limit)
+        )
+        return [EventRow(*row[:-1], _event(row[-1])) for row in connection.execute(statement)]
+
+    def _top_entities(self, connection: Connection, limit: int, *, with_history: bool) -> tuple[Entity, ...]:
+        now = self._watermark(connection)
+        statement = select(schema.entities).order_by(schema.entities.c.rank.desc(), schema.entities.c.entity).limit(limit)
+        rows = connection.execute(statement).mappings().all()
+        found: defaultdict[str, list[Detection]] = defaultdict(list)
+        if with_history:
+            names = [row["entity"] for row in rows[:20]]
+            bodies = select(schema.detections.c.entity, schema.detections.c.body).where(schema.detections.c.entity.in_(names))
+            for entity, body in connection.execute(bodies):
+                found[entity].append(_fired(body).detection)
+        return tuple(self._entity(row, now, found[row["entity"]]) for row in rows)
+
+    def _entity(self, row: RowMapping, now_us: int, detections: Sequence[Detection]) -> Entity:
+        evidence = risk.decayed(row["evidence"], now_us - row["as_of_us"])
+        now_risk, then_risk = risk.risk_of(evidence), risk.risk_of(row["evidence"])
+        share = now_risk / then_risk if then_risk else 0.0
+        parts = tuple(
+            Contribution(part.points * share, part.detection_id, part.detector, part.title, part.repeats)
+            for part in _contributions(row["body"])
+        )
+        ends = [now_us - HOUR_US * (HISTORY_POINTS - 1 - step) for step in range(HISTORY_POINTS)] if detections else []
+        return Entity(
+            ref=EntityRef.parse(row["entity"]),
+            risk=now_risk,
+            first_seen_us=row["first_seen_us"],
+            last_seen_us=row["last_seen_us"],
+            detections=row["detections"],
+            contributions=parts,
+            history=tuple(risk.history(detections, ends)),
+        )
+
+    def _watermark(self, connection: Connection) -> int:
+        status = self._engine(connection)
+        return status.watermark_us if status else 0
+
+    def _engine(self, connection: Connection) -> EngineStatus | None:
+        row = connection.execute(select(schema.engine_status)).mappings().first()
+        return EngineStatus(**{name: row[name] for name in EngineStatus.__struct_fields__}) if row else None
+
+    def _files(self, connection: Connection, *where: ColumnElement[bool]) -> list[FileRow]:
+        rows = connection.execute(select(schema.files).where(*where).order_by(schema.files.c.id)).mappings()
+        return [FileRow(**{name: row[name] for name in FileRow.__struct_fields__}) for row in rows]
+
+    def _last_hour(self, connection: Connection) -> tuple[tuple[int, int, int], ...]:
+        statement = select(schema.throughput).order_by(schema.throughput.c.minute_us.desc()).limit(60)
+        return tuple((row[0], row[1], row[2]) for row in reversed(connection.execute(statement).all()))
+
+
+def action_of(row: RowMapping) -> Action:
+    """An action from its row."""
+    values: dict[str, Any] = {name: row[name] for name in Action.__dataclass_fields__}
+    return Action(**{**values, "kind": ActionKind(row["kind"])})
+
+
+def _chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:
+    return (ids[start : start + _MANY] for start in range(0, len(ids), _MANY))
