@@ -27,13 +27,11 @@ def engine_lock(data: Path) -> Iterator[None]:
     """
     descriptor = os.open(data / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(descriptor, patience_s=0.5):
             pid = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
             raise EngineRunningError(
                 f"an engine runs already (process {pid or 'unknown'})", where=str(data), hint="pandora engine stop"
-            ) from None
+            )
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield
@@ -106,6 +104,20 @@ def stop_engine(data: Path, timeout_s: float = 15.0) -> int | None:
             return pid
         time.sleep(0.02)
     raise EngineError(f"the engine (process {pid}) does not stop", where=str(data), hint=f"kill -9 {pid}; nothing is lost")
+
+
+def _locked(descriptor: int, patience_s: float) -> bool:
+    """Takes the lock; patient, because :func:`running_pid` holds it for an instant when it looks."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.02)
+        else:
+            return True
 
 
 def _last_line(path: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pandora_core.model import Action, ActionKind, Verdict
@@ -27,11 +27,8 @@ class Triage:
 def fold(actions: Iterable[Action]) -> Triage:
     """The state that actions lead to, in the order of their ids; what was undone counts for nothing."""
     ordered = sorted(actions, key=lambda action: action.id)
-    undone = _undone(ordered)
     state, assignee, verdict, notes = NEW, None, None, []
-    for action in ordered:
-        if action.id in undone or action.kind is ActionKind.UNDO:
-            continue
+    for action in effective(ordered):
         if action.kind is ActionKind.NOTE:
             notes.append(action)
         elif action.kind is ActionKind.ASSIGN:
@@ -44,11 +41,16 @@ def fold(actions: Iterable[Action]) -> Triage:
     return Triage(state, assignee, verdict, tuple(notes), last.id if last else 0, last.actor if last else None)
 
 
+def effective(actions: Iterable[Action]) -> list[Action]:
+    """The actions that count, in the order of their ids: neither undone nor undoing."""
+    ordered = sorted(actions, key=lambda action: action.id)
+    undone = {action.undoes for action in ordered if action.kind is ActionKind.UNDO}
+    return [action for action in ordered if action.id not in undone and action.kind is not ActionKind.UNDO]
+
+
 def last_undoable(actions: Iterable[Action], actor: str) -> Action | None:
     """The actor's newest action on a subject that has not been undone yet."""
-    ordered = sorted(actions, key=lambda action: action.id)
-    undone = _undone(ordered)
-    mine = [a for a in ordered if a.actor == actor and a.kind is not ActionKind.UNDO and a.id not in undone]
+    mine = [action for action in effective(actions) if action.actor == actor]
     return mine[-1] if mine else None
 
 
@@ -56,10 +58,6 @@ def conflicting(actions: Iterable[Action], seen_id: int, actor: str) -> Action |
     """The first action of somebody else after ``seen_id`` that changed the subject's state, if there is one."""
     later = (a for a in actions if a.id > seen_id and a.actor != actor and a.kind in _CONFLICTING)
     return min(later, key=lambda action: action.id, default=None)
-
-
-def _undone(actions: Sequence[Action]) -> set[int]:
-    return {action.undoes for action in actions if action.kind is ActionKind.UNDO and action.undoes is not None}
 
 
 def _next_state(state: str, kind: ActionKind) -> str:

@@ -1,0 +1,73 @@
+"""The command ``pandora events``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pandora_core import bootstrap, shapes
+from pandora_core.cli.output import emit, json_option, table
+from pandora_core.errors import ConfigError
+from pandora_core.model import Event, from_iso, iso
+
+
+@click.group()
+def events() -> None:
+    """The normalised log lines."""
+
+
+@events.command()
+@click.argument("observable", required=False)
+@click.option("--dataset", help="A dataset or the beginning of one: zeek.conn, windows.*")
+@click.option("--text", help="A text anywhere in the event.")
+@click.option("--from", "from_", metavar="TIME", help="At or after this time (ISO 8601, UTC unless it says otherwise).")
+@click.option("--to", metavar="TIME", help="Before this time.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True)
+@click.option("--before", type=int, metavar="ID", help="Go on before this event: the 'next' of the last answer.")
+@json_option
+@click.pass_obj
+def search(
+    data: Path | None,
+    observable: str | None,
+    dataset: str | None,
+    text: str | None,
+    from_: str | None,
+    to: str | None,
+    limit: int,
+    before: int | None,
+    as_json: bool,
+) -> None:
+    """Events, newest first; OBSERVABLE is an address, host or user."""
+    with bootstrap.reading(data) as reader:
+        rows = reader.search_events(
+            observable=observable,
+            dataset=dataset,
+            text=text,
+            from_us=_time(from_, "--from"),
+            to_us=_time(to, "--to"),
+            before_id=before,
+            limit=limit,
+        )
+    following = str(rows[-1].id) if len(rows) == limit else None
+    lines = [(iso(r.event.at_us)[:19], r.event.dataset, _summary(r.event), f"{r.path}:{r.line_number}") for r in rows]
+    emit(
+        shapes.listing(map(shapes.event, rows), following),
+        as_json,
+        lambda: table(("time (UTC)", "dataset", "what", "line"), lines, "no such events"),
+    )
+
+
+def _time(text: str | None, name: str) -> int | None:
+    if text is None:
+        return None
+    try:
+        return from_iso(text)
+    except ValueError:
+        raise ConfigError(f"{text!r} is no time", where=name, hint="for example 2026-03-27T13:06:56") from None
+
+
+def _summary(event: Event) -> str:
+    ends = " → ".join(end for end in (event.source_ip or event.source_domain, event.destination_ip or event.host) if end)
+    words = (event.action, event.outcome, event.user, ends, event.message)
+    return " ".join(word for word in words if word)[:120]

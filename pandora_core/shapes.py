@@ -1,0 +1,180 @@
+"""Owns the JSON shapes that every face speaks: commands with ``--json``, exports and the API. Documented in docs/cli.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from pandora_core.model import Action, Contribution, Detection, Entity, iso
+from pandora_core.store.rows import AlertDetail, AlertView, BadLineRow, EngineStatus, EventRow, FileRow, SourceRow
+
+Shape = dict[str, Any]
+
+
+def listing(items: Iterable[Shape], following: str | None = None) -> Shape:
+    """A list of things; ``next`` is what to pass to get the rest."""
+    return {"items": list(items), "next": following}
+
+
+def alert(view: AlertView) -> Shape:
+    """An alert with what operators made of it."""
+    found, triage = view.alert, view.triage
+    return {
+        "id": found.id,
+        "severity": found.severity.word,
+        "risk": round(found.risk, 2),
+        "entity": str(found.entity),
+        "title": found.title,
+        "hosts": list(found.hosts),
+        "users": list(found.users),
+        "techniques": list(found.techniques),
+        "tactics": list(found.tactics),
+        "reasons": list(found.reasons),
+        "first_seen": iso(found.first_seen_us),
+        "last_seen": iso(found.last_seen_us),
+        "state": triage.state,
+        "assignee": triage.assignee,
+        "verdict": triage.verdict.value if triage.verdict else None,
+        "contributions": [contribution(part) for part in found.contributions],
+        "detections": list(found.detection_ids),
+    }
+
+
+def alert_detail(detail: AlertDetail) -> Shape:
+    """An alert with its detections, events and actions in full."""
+    return {
+        **alert(detail.view),
+        "detections": [detection(found) for found in detail.detections],
+        "events": [event(row) for row in detail.events],
+        "actions": [action(done) for done in detail.actions],
+    }
+
+
+def contribution(part: Contribution) -> Shape:
+    """One part of a score; the points of all parts sum to the score."""
+    return {
+        "points": round(part.points, 2),
+        "detector": part.detector,
+        "title": part.title,
+        "detection": part.detection_id,
+        "repeats": part.repeats,
+    }
+
+
+def detection(found: Detection) -> Shape:
+    """A detection with its reasons."""
+    return {
+        "id": found.id,
+        "detector": found.detector,
+        "entity": str(found.entity),
+        "severity": found.severity.word,
+        "points": round(found.points, 2),
+        "title": found.title,
+        "reasons": list(found.reasons),
+        "techniques": list(found.techniques),
+        "tactics": list(found.tactics),
+        "hosts": list(found.hosts),
+        "users": list(found.users),
+        "first_seen": iso(found.first_seen_us),
+        "last_seen": iso(found.last_seen_us),
+        "count": found.count,
+        "events": list(found.event_ids),
+    }
+
+
+def entity(found: Entity, tags: Iterable[str] = ()) -> Shape:
+    """An entity with its present risk, taken apart."""
+    return {
+        "entity": str(found.ref),
+        "kind": found.ref.kind,
+        "name": found.ref.name,
+        "risk": round(found.risk, 2),
+        "severity": found.severity.word,
+        "first_seen": iso(found.first_seen_us),
+        "last_seen": iso(found.last_seen_us),
+        "detections": found.detections,
+        "contributions": [contribution(part) for part in found.contributions],
+        "tags": list(tags),
+    }
+
+
+def event(row: EventRow) -> Shape:
+    """An event under its ECS names, with where its line stands."""
+    fields = msgspec.to_builtins(row.event)
+    more = fields.pop("more", {})
+    return {
+        "id": row.id,
+        **fields,
+        "@timestamp": iso(row.event.at_us),
+        **more,
+        "log.file.path": row.path,
+        "log.file.line": row.line_number,
+    }
+
+
+def action(done: Action) -> Shape:
+    """One thing an operator did."""
+    return {
+        "id": done.id,
+        "actor": done.actor,
+        "host": done.host,
+        "at": iso(done.at_us),
+        "subject": done.subject,
+        "kind": done.kind.value,
+        "value": done.value,
+        "undoes": done.undoes,
+    }
+
+
+def source(row: SourceRow) -> Shape:
+    """What an operator asked to be read."""
+    return {
+        "id": row.id,
+        "pattern": row.pattern,
+        "format": row.format,
+        "temporary": row.temporary,
+        "added_at": iso(row.added_at_us),
+    }
+
+
+def file(row: FileRow) -> Shape:
+    """A log file and how far it was read."""
+    return {
+        "path": row.path,
+        "member": row.member,
+        "format": row.format,
+        "state": row.state,
+        "detail": row.detail,
+        "events": row.events,
+        "bad_lines": row.bad_lines,
+        "backlog_bytes": row.backlog_bytes,
+        "first_event": iso(row.first_event_us) if row.first_event_us is not None else None,
+        "last_event": iso(row.last_event_us) if row.last_event_us is not None else None,
+        "last_read": iso(row.last_read_us),
+    }
+
+
+def bad_line(row: BadLineRow) -> Shape:
+    """A line that could not be decoded."""
+    return {"path": row.path, "line": row.line_number, "reason": row.reason, "excerpt": row.excerpt}
+
+
+def engine(status: EngineStatus | None, pid: int | None) -> Shape:
+    """What the engine said last, and whether a process holds its lock now."""
+    if status is None:
+        return {"running": pid is not None, "pid": pid, "state": "never started"}
+    return {
+        "running": pid is not None,
+        "pid": pid,
+        "state": status.state if pid is not None else "stopped",
+        "version": status.version,
+        "started_at": iso(status.started_at_us),
+        "heartbeat": iso(status.heartbeat_us),
+        "watermark": iso(status.watermark_us),
+        "last_event_id": status.last_event_id,
+        "events_per_s": round(status.events_per_s, 1),
+        "backlog_bytes": status.backlog_bytes,
+        "lag_s": round(status.lag_s, 3),
+    }
