@@ -179,6 +179,36 @@ class Writer:
             return {number: EntityRef.parse(text) for number, text in connection.execute(statement)}
 
 
+    def entities_of_alerts(self, alert_ids: Sequence[str]) -> list[EntityRef]:
+        """The entities that some alerts are about; ids of other things give nothing."""
+        statement = select(schema.alerts.c.entity).where(schema.alerts.c.id.in_(alert_ids))
+        with self._store.reading() as connection:
+            return [EntityRef.parse(text) for text in connection.execute(statement).scalars()]
+
+    def first_detection_of(self, alert_id: str) -> str | None:
+        """The id of the detection that opened a stored alert."""
+        statement = select(schema.alerts.c.body).where(schema.alerts.c.id == alert_id)
+        with self._store.reading() as connection:
+            body = connection.execute(statement).scalar()
+        ids = msgspec.json.decode(body, type=Alert).detection_ids if body else ()
+        return ids[0] if ids else None
+
+    def unkept_events(self, event_ids: Sequence[int]) -> list[tuple[int, int, int, int, int]]:
+        """Of some events those whose raw line is not kept yet: (id, file id, position, length, line number)."""
+        c = schema.events.c
+        statement = select(c.id, c.file_id, c.position, c.length, c.line_number).where(
+            c.id.in_(event_ids), c.id.not_in(select(schema.raw_lines.c.event_id))
+        )
+        with self._store.reading() as connection:
+            return [(row[0], row[1], row[2], row[3], row[4]) for row in connection.execute(statement)]
+
+    def set_import(self, import_id: int, state: str, summary: str) -> None:
+        """Tell how far a requested import is."""
+        with self._store.writing() as connection:
+            values = {"state": state, "summary": summary, "change": next_change(connection)}
+            connection.execute(schema.imports.update().where(schema.imports.c.id == import_id).values(values))
+
+
 def _insert(connection: Connection, table: Table, rows: Iterable[dict[str, Any]]) -> None:
     listed = list(rows)
     if listed:
