@@ -1,0 +1,184 @@
+"""Owns every key and command: bindings, the key line, help, the palette and ``:`` all read this one table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from textual.binding import Binding, BindingType
+
+EVERYWHERE = "everywhere"
+TABLE = "lists"
+DIALOG = "dialogs"
+
+
+class Place(NamedTuple):
+    """One of the nine screens: ``key`` goes there, ``screen`` is imported on the first visit."""
+
+    key: str
+    name: str
+    title: str
+    screen: str
+    help: str
+
+
+PLACES = (
+    Place("1", "overview", "Overview", "overview:OverviewScreen", "Who is at risk now, and how the last hour went"),
+    Place("2", "threats", "Threats", "threats:ThreatsScreen", "Alerts by risk, their reasons, and triage"),
+    Place("3", "jobs", "Jobs", "jobs:JobsScreen", "Quantum jobs: queue, results and the classical figure"),
+    Place("4", "network", "Network", "network:NetworkScreen", "The host graph and the likely next move"),
+    Place("5", "vault", "Vault", "vault:VaultScreen", "Credentials, evidence and the signed audit trail"),
+    Place("6", "posture", "Posture", "posture:PostureScreen", "Which sessions a quantum computer could read later"),
+    Place("7", "cases", "Cases", "cases:CasesScreen", "What belongs together, in order of time"),
+    Place("8", "models", "Models", "models:ModelsScreen", "Trained models, their figures and their drift"),
+    Place("9", "system", "System", "system:SystemScreen", "Sources, lag, engine, worker, store and schedule"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Something an operator can do.
+
+    ``name`` is typed after ``:``, ``title`` stands on the key line, ``help`` is one line of the help screen.
+    ``where`` has EVERYWHERE, TABLE, DIALOG or names of places. ``action`` is a Textual action (``app.quit``).
+    ``rank`` orders the key line: 1 stays longest when room is short, 0 is never shown there. ``argument`` names what
+    may be typed after the name, ``values`` are all that it can be; it becomes the action's only parameter, which a
+    key leaves out.
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    title: str
+    help: str
+    where: tuple[str, ...]
+    action: str
+    rank: int = 0
+    argument: str = ""
+    values: tuple[str, ...] = ()
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether it makes sense after ``:`` and in the palette: moving a cursor does not."""
+        return not {TABLE, DIALOG} & set(self.where)
+
+
+THEME_NAMES = ("dark", "light", "ansi")
+
+COMMANDS: tuple[Command, ...] = (
+    *(
+        Command(place.name, (place.key,), place.title, place.help, (EVERYWHERE,), f"app.go({place.name!r})")
+        for place in PLACES
+    ),
+    Command("open", ("enter",), "open", "Open the row under the cursor", (TABLE,), "select", rank=2),
+    Command("up", ("up", "k"), "up", "One row up", (TABLE,), "move(-1)"),
+    Command("down", ("down", "j"), "down", "One row down", (TABLE,), "move(1)"),
+    Command("page up", ("pageup", "ctrl+u"), "page up", "One page up", (TABLE,), "page(-1)"),
+    Command("page down", ("pagedown", "ctrl+d"), "page down", "One page down", (TABLE,), "page(1)"),
+    Command("first", ("home", "g"), "first", "To the first row", (TABLE,), "first"),
+    Command("last", ("end", "G"), "last", "To the last row; a live list follows", (TABLE,), "last"),
+    Command("command", ("colon",), "command", "Type a command", (EVERYWHERE,), "app.command_line", rank=3),
+    Command("help", ("question_mark", "f1"), "help", "Every key and command", (EVERYWHERE,), "app.help", rank=1),
+    Command("palette", ("ctrl+p",), "palette", "Find a command", (EVERYWHERE,), "app.palette", rank=5),
+    Command("theme", (), "theme", "Change the colours", (EVERYWHERE,), "app.use_theme", 0, "NAME", THEME_NAMES),
+    Command("redraw", ("ctrl+l",), "redraw", "Draw the screen again", (EVERYWHERE,), "app.redraw"),
+    Command("quit", ("q",), "quit", "Leave; the engine goes on", (EVERYWHERE,), "app.quit", rank=2),
+    Command("cancel", ("escape",), "cancel", "Close the dialog and change nothing", (DIALOG,), "cancel"),
+)
+
+_PLACE_BY_NAME = {place.name: place for place in PLACES}
+_BY_NAME = {command.name: command for command in COMMANDS}
+
+_KEY_SIGNS = {
+    "colon": ":",
+    "question_mark": "?",
+    "slash": "/",
+    "space": "space",
+    "plus": "+",
+    "minus": "-",
+    "escape": "esc",
+    "pageup": "pgup",
+    "pagedown": "pgdn",
+}
+
+
+def place_of(name: str) -> Place:
+    """The place called ``name``; an unknown one raises ``KeyError``."""
+    return _PLACE_BY_NAME[name]
+
+
+def command_of(name: str | None) -> Command | None:
+    """The command called ``name``."""
+    return _BY_NAME.get(name or "")
+
+
+def bindings(where: str) -> list[BindingType]:
+    """What Textual is to bind for the commands of ``where``; a binding's id is the command's name."""
+    return [_binding(command) for command in COMMANDS if where in command.where and command.keys]
+
+
+def typed_commands(places: Iterable[str]) -> Iterator[Command]:
+    """The commands that can be typed at these places: theirs and those that work everywhere."""
+    wanted = {EVERYWHERE, *places}
+    return (command for command in COMMANDS if command.is_typed and not wanted.isdisjoint(command.where))
+
+
+def key_sign(key: str) -> str:
+    """A key as a person reads it: ``colon`` is ``:``, ``ctrl+p`` stays."""
+    return _KEY_SIGNS.get(key, key)
+
+
+class Typed(NamedTuple):
+    """A command line taken apart: the command (``None`` when there is no such) and its argument, perhaps empty."""
+
+    command: Command | None
+    argument: str
+
+
+def parse(line: str, commands: Iterable[Command]) -> Typed:
+    """Find the command that ``line`` asks for: by its whole name, else by the one name that starts like it."""
+    words = line.strip()
+    known = sorted(commands, key=lambda command: -len(command.name))
+    for command in known:
+        if f"{words} ".lower().startswith(command.name + " "):
+            return Typed(command, words[len(command.name) :].strip())
+    name, _, argument = words.partition(" ")
+    starting = [command for command in known if name and command.name.startswith(name.lower())]
+    return Typed(starting[0], argument.strip()) if len(starting) == 1 else Typed(None, "")
+
+
+def completions(line: str, commands: Iterable[Command]) -> list[str]:
+    """What ``line`` could become, best first: command names, then the values of a command that takes some."""
+    known = list(commands)
+    words = line.lstrip().lower()
+    for command in known:
+        prefix = command.name + " "
+        if command.values and words.startswith(prefix):
+            return [prefix + value for value in command.values if value.startswith(words[len(prefix) :].strip())]
+    starting = [command.name for command in known if command.name.startswith(words)]
+    within = [command.name for command in known if words in command.name and command.name not in starting]
+    return starting + within
+
+
+def matching(query: str, commands: Iterable[Command]) -> list[Command]:
+    """The commands whose name or help has every word of ``query``, those with it in the name first."""
+    words = query.lower().split()
+    found = [
+        command for command in commands if all(word in f"{command.name} {command.help}".lower() for word in words)
+    ]
+    return sorted(found, key=lambda command: not all(word in command.name for word in words))
+
+
+def reference() -> str:
+    """All keys and commands as the Markdown table of the documentation."""
+    lines = ["| where | keys | command | what it does |", "|---|---|---|---|"]
+    for command in COMMANDS:
+        keys = " ".join(f"`{key_sign(key)}`" for key in command.keys)
+        name = f"`:{command.name} {command.argument}".strip() + "`" if command.is_typed else ""
+        values = f" ({', '.join(command.values)})" if command.values else ""
+        lines.append(f"| {', '.join(command.where)} | {keys} | {name} | {command.help}{values} |")
+    return "\n".join(lines) + "\n"
+
+
+def _binding(command: Command) -> Binding:
+    return Binding(",".join(command.keys), command.action, command.title, id=command.name)
