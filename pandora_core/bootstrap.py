@@ -5,19 +5,16 @@ from __future__ import annotations
 import contextlib
 import getpass
 import json
-import logging
 import os
-import signal
 import socket
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pandora_core import config, process
 from pandora_core.config import Settings
-from pandora_core.errors import ConfigError, EngineRunningError, SourceError, StoreError
+from pandora_core.errors import ConfigError, StoreError
 from pandora_core.store.operator import Operator
 from pandora_core.store.reader import Reader
 from pandora_core.store.store import FILE_NAME, Store
@@ -88,7 +85,9 @@ def check_format(name: str) -> None:
     from pandora_core.plugins import names
 
     if name != "auto" and name not in names("formats"):
-        raise ConfigError(f"no log format {name!r}", where="--format", hint=f"known: auto, {', '.join(names('formats'))}")
+        raise ConfigError(
+            f"no log format {name!r}", where="--format", hint=f"known: auto, {', '.join(names('formats'))}"
+        )
 
 
 def to_json(value: Any) -> str:

@@ -64,7 +64,9 @@ class Casebook:
 
     def _note(self, actions: Iterable[Action]) -> list[EntityRef]:
         """Takes actions in; returns the entities whose alerts they are about."""
-        subjects = dict.fromkeys(action.subject for action in actions if not self._actions.setdefault(action.subject, []).append(action))
+        subjects = dict.fromkeys(
+            action.subject for action in actions if not self._actions.setdefault(action.subject, []).append(action)
+        )
         for subject in subjects:
             done = self._actions[subject]
             triage = fold(done)

@@ -92,7 +92,9 @@ def prepare_data_dir(folder: Path) -> Path:
     if not stat.S_ISDIR(status.st_mode):
         raise ConfigError("the data folder is not a folder", where=str(folder), hint="choose another with --data DIR")
     if status.st_uid != os.geteuid():
-        raise ConfigError("the data folder belongs to somebody else", where=str(folder), hint="choose another with --data DIR")
+        raise ConfigError(
+            "the data folder belongs to somebody else", where=str(folder), hint="choose another with --data DIR"
+        )
     if status.st_mode & 0o007:
         raise ConfigError(
             f"the data folder is open to everybody (mode {stat.S_IMODE(status.st_mode):o})",
@@ -128,7 +130,9 @@ def _from_file(path: Path) -> dict[str, Any]:
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     known = {f"PANDORA_{f.name.upper()}": f.name for f in dataclasses.fields(Settings)}
-    return {known[name]: _typed(known[name], text, name) for name, text in environment.items() if name in known and text}
+    return {
+        known[name]: _typed(known[name], text, name) for name, text in environment.items() if name in known and text
+    }
 
 
 def _typed(name: str, value: Any, where: str) -> Any:

@@ -9,27 +9,21 @@ detectors' state is a snapshot plus the stored events after it.
 from __future__ import annotations
 
 import logging
-import os
-import socket
-import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
-from pandora_core import __version__
-from pandora_core.casebook import Casebook, Findings
-from pandora_core.detect.behaviour import Fired
+from pandora_core.casebook import Casebook
 from pandora_core.detect.pipeline import Pipeline
 from pandora_core.detect.watermark import Watermark
-from pandora_core.ingest.format import LogFormat, text_of
+from pandora_core.ingest.format import LogFormat
 from pandora_core.ingest.intake import Intake, Mark, Run
-from pandora_core.ingest.tail import Checkpoint, Follower, LogFile, SourceSpec, read_back
-from pandora_core.model import MINUTE_US, SECOND_US, Action, BadLine, Event
+from pandora_core.ingest.tail import Follower, SourceSpec
+from pandora_core.model import MINUTE_US, Event
 from pandora_core.store.reader import Reader
-from pandora_core.store.rows import BadLineRow, EngineStatus, FileRow, RawLine
 from pandora_core.store.store import Store
-from pandora_core.store.writer import Batch, Snapshot, Writer, event_tuple
+from pandora_core.store.writer import Batch, Writer, event_tuple
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +122,9 @@ class Engine:
                 number += 1
                 observe(number, item)
                 advance(item.at_us)
-                rows.append(event_tuple(number, file_id, positions[place], lengths[place], first_number + place, item))
+                rows.append(
+                    event_tuple(number, file_id, positions[place], lengths[place], first_number + place, item)
+                )
             elif item is not None:
                 batch.bad_lines.append(self._bad_line(run, place, file, item))
         self._recent.append((self._last_event_id, number, run, file_id))

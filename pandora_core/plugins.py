@@ -27,7 +27,7 @@ def load(group: str, name: str) -> Any:
         )
     try:
         return point.load()
-    except Exception as error:  # noqa: BLE001 - a plugin is foreign code: whatever it raises becomes one visible error
+    except Exception as error:
         raise PluginError(
             f"{name!r} failed to load: {type(error).__name__}: {error}",
             where=f"{point.group} = {point.value}",

@@ -103,7 +103,9 @@ def stop_engine(data: Path, timeout_s: float = 15.0) -> int | None:
         if running_pid(data) is None:
             return pid
         time.sleep(0.02)
-    raise EngineError(f"the engine (process {pid}) does not stop", where=str(data), hint=f"kill -9 {pid}; nothing is lost")
+    raise EngineError(
+        f"the engine (process {pid}) does not stop", where=str(data), hint=f"kill -9 {pid}; nothing is lost"
+    )
 
 
 def _locked(descriptor: int, patience_s: float) -> bool:

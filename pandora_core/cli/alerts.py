@@ -148,7 +148,15 @@ def _is_in(view: AlertView, state: str) -> bool:
 
 def _table(views: list[AlertView]) -> str:
     rows = [
-        (v.alert.id, v.alert.severity.word, round(v.alert.risk), v.alert.entity, v.alert.title, v.triage.state, iso(v.alert.last_seen_us)[:19])
+        (
+            v.alert.id,
+            v.alert.severity.word,
+            round(v.alert.risk),
+            v.alert.entity,
+            v.alert.title,
+            v.triage.state,
+            iso(v.alert.last_seen_us)[:19],
+        )
         for v in views
     ]
     return table(("id", "severity", "risk", "entity", "what", "state", "last seen (UTC)"), rows, "no alerts")
@@ -161,11 +169,17 @@ def _story(detail: AlertDetail) -> str:
         f"{alert.severity.word.upper()} {round(alert.risk)}  {alert.entity}  {alert.title}",
         f"{iso(alert.first_seen_us)[:19]} to {iso(alert.last_seen_us)[:19]} UTC, {detail.view.triage.state}",
         "",
-        f"{round(alert.risk)} = " + " + ".join(f"{n} {part.title}" for n, part in zip(points, alert.contributions, strict=True)),
+        f"{round(alert.risk)} = "
+        + " + ".join(f"{n} {part.title}" for n, part in zip(points, alert.contributions, strict=True)),
         "",
         *(f"- {reason}" for reason in alert.reasons),
         "",
-        *(f"{iso(row.event.at_us)[:19]}  {row.event.dataset:<20} {row.path}:{row.line_number}" for row in detail.events),
+        *(
+            f"{iso(row.event.at_us)[:19]}  {row.event.dataset:<20} {row.path}:{row.line_number}"
+            for row in detail.events
+        ),
     ]
-    lines += [f"{iso(done.at_us)[:19]}  {done.actor}@{done.host}: {done.kind.value} {done.value}" for done in detail.actions]
+    lines += [
+        f"{iso(done.at_us)[:19]}  {done.actor}@{done.host}: {done.kind.value} {done.value}" for done in detail.actions
+    ]
     return "\n".join(lines)

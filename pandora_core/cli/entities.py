@@ -24,7 +24,9 @@ def list_(data: Path | None, limit: int, as_json: bool) -> None:
     """Entities by falling present risk."""
     with bootstrap.reading(data) as reader:
         found = [(entity, reader.tags(str(entity.ref))) for entity in reader.entities(limit)]
-    rows = [(e.ref, e.severity.word, round(e.risk), e.detections, iso(e.last_seen_us)[:19], " ".join(t)) for e, t in found]
+    rows = [
+        (e.ref, e.severity.word, round(e.risk), e.detections, iso(e.last_seen_us)[:19], " ".join(t)) for e, t in found
+    ]
     emit(
         shapes.listing(shapes.entity(e, t) for e, t in found),
         as_json,

@@ -21,7 +21,9 @@ def events() -> None:
 @click.argument("observable", required=False)
 @click.option("--dataset", help="A dataset or the beginning of one: zeek.conn, windows.*")
 @click.option("--text", help="A text anywhere in the event.")
-@click.option("--from", "from_", metavar="TIME", help="At or after this time (ISO 8601, UTC unless it says otherwise).")
+@click.option(
+    "--from", "from_", metavar="TIME", help="At or after this time (ISO 8601, UTC unless it says otherwise)."
+)
 @click.option("--to", metavar="TIME", help="Before this time.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True)
 @click.option("--before", type=int, metavar="ID", help="Go on before this event: the 'next' of the last answer.")
@@ -68,6 +70,8 @@ def _time(text: str | None, name: str) -> int | None:
 
 
 def _summary(event: Event) -> str:
-    ends = " → ".join(end for end in (event.source_ip or event.source_domain, event.destination_ip or event.host) if end)
+    ends = " → ".join(
+        end for end in (event.source_ip or event.source_domain, event.destination_ip or event.host) if end
+    )
     words = (event.action, event.outcome, event.user, ends, event.message)
     return " ".join(word for word in words if word)[:120]

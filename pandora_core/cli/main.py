@@ -35,7 +35,9 @@ class Root(click.Group):
 
     commands_by_name: dict[str, tuple[str, str]]
 
-    def __init__(self, *args: Any, commands_by_name: dict[str, tuple[str, str]] | None = None, **options: Any) -> None:
+    def __init__(
+        self, *args: Any, commands_by_name: dict[str, tuple[str, str]] | None = None, **options: Any
+    ) -> None:
         super().__init__(*args, **options)
         self.commands_by_name = COMMANDS if commands_by_name is None else commands_by_name
 

@@ -30,7 +30,9 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]], empty: str 
     cells = [[plain(str(value)) for value in row] for row in rows]
     widths = [max(len(row[i]) for row in [list(headings), *cells]) for i in range(len(headings))]
     lines = [headings, *cells]
-    return "\n".join("  ".join(f"{value:<{w}}" for value, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+    return "\n".join(
+        "  ".join(f"{value:<{w}}" for value, w in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
 
 
 def plain(text: str, limit: int = 200) -> str:

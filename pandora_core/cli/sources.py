@@ -27,9 +27,18 @@ def list_(data: Path | None, as_json: bool) -> None:
         "files": [shapes.file(row) for row in files],
         "bad_lines": [shapes.bad_line(row) for row in bad],
     }
-    rows = [(row.path + (f"!{row.member}" if row.member else ""), row.format, row.state, row.events, row.bad_lines) for row in files]
-    patterns = table(("source", "pattern", "format"), [(row.id, row.pattern, row.format) for row in found], "no sources")
-    emit(shape, as_json, lambda: patterns + "\n\n" + table(("file", "format", "state", "events", "bad lines"), rows, "no files yet"))
+    rows = [
+        (row.path + (f"!{row.member}" if row.member else ""), row.format, row.state, row.events, row.bad_lines)
+        for row in files
+    ]
+    patterns = table(
+        ("source", "pattern", "format"), [(row.id, row.pattern, row.format) for row in found], "no sources"
+    )
+    emit(
+        shape,
+        as_json,
+        lambda: patterns + "\n\n" + table(("file", "format", "state", "events", "bad lines"), rows, "no files yet"),
+    )
 
 
 @sources.command()
@@ -45,7 +54,11 @@ def add(data: Path | None, patterns: tuple[str, ...], format_name: str, as_json:
             operator.add_source(bootstrap.absolute(pattern), format_name, temporary=False, at_us=bootstrap.now_us())
     with bootstrap.reading(data) as reader:
         found = reader.sources()
-    emit(shapes.listing(map(shapes.source, found)), as_json, lambda: "\n".join(f"{row.id}  {row.pattern}" for row in found))
+    emit(
+        shapes.listing(map(shapes.source, found)),
+        as_json,
+        lambda: "\n".join(f"{row.id}  {row.pattern}" for row in found),
+    )
     if bootstrap.engine_pid(data) is None:
         say("no engine runs yet: pandora starts one, or pandora engine run")
 

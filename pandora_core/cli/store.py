@@ -25,9 +25,15 @@ def check(data: Path | None, as_json: bool) -> None:
     with bootstrap.opened(data) as opened:
         report = maintenance.check(opened)
     shape = {**report._asdict(), "path": str(opened.path), "sound": not report.problems}
-    emit(shape, as_json, lambda: "\n".join(report.problems) or f"sound: version {report.version}, {report.size_bytes:,} bytes")
+    emit(
+        shape,
+        as_json,
+        lambda: "\n".join(report.problems) or f"sound: version {report.version}, {report.size_bytes:,} bytes",
+    )
     if report.problems:
-        raise StoreError(f"{len(report.problems)} problems", where=str(opened.path), hint="restore a backup, read logs again")
+        raise StoreError(
+            f"{len(report.problems)} problems", where=str(opened.path), hint="restore a backup, read logs again"
+        )
 
 
 @store.command()

@@ -73,7 +73,9 @@ class Feed:
             return False
         self._chunk_lines = CHUNK_LINES
         decoded = _decoded(self.file, lines.texts)
-        self._run = Run(self, 0, len(decoded), lines.texts, decoded, lines.positions, lines.lengths, lines.first_number)
+        self._run = Run(
+            self, 0, len(decoded), lines.texts, decoded, lines.positions, lines.lengths, lines.first_number
+        )
         self._cursor, self._skip = min(self._skip, len(decoded)), 0
         self._find_head()
         return True

@@ -39,13 +39,18 @@ def check(store: Store) -> CheckReport:
         found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(20)")]
         problems = [] if found == ["ok"] else found
         orphans = connection.execute(
-            select(func.count()).select_from(schema.events).where(schema.events.c.file_id.not_in(select(schema.files.c.id)))
+            select(func.count())
+            .select_from(schema.events)
+            .where(schema.events.c.file_id.not_in(select(schema.files.c.id)))
         ).scalar_one()
         problems += [f"{orphans} events of files that are not known"] if orphans else []
         lost = connection.execute(
             select(func.count())
             .select_from(schema.detections)
-            .where(schema.detections.c.alert_id.is_not(None), schema.detections.c.alert_id.not_in(select(schema.alerts.c.id)))
+            .where(
+                schema.detections.c.alert_id.is_not(None),
+                schema.detections.c.alert_id.not_in(select(schema.alerts.c.id)),
+            )
         ).scalar_one()
         problems += [f"{lost} detections of alerts that are not there"] if lost else []
         journal = str(connection.exec_driver_sql("PRAGMA journal_mode").scalar_one())
@@ -77,7 +82,9 @@ def backup(store: Store, target: Path) -> int:
 def compact(store: Store) -> tuple[int, int]:
     """Give free pages back to the file system; returns the size before and after, in bytes."""
     before = size_bytes(store.path)
-    with closing(sqlite.choose().module.connect(str(store.path), timeout=sqlite.BUSY_TIMEOUT_MS / 1000)) as connection:
+    with closing(
+        sqlite.choose().module.connect(str(store.path), timeout=sqlite.BUSY_TIMEOUT_MS / 1000)
+    ) as connection:
         connection.isolation_level = None
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -110,7 +117,9 @@ def size_bytes(path: Path) -> int:
 def used_bytes(connection: Connection) -> int:
     """Bytes of pages in use: what compaction would leave."""
     run = connection.exec_driver_sql
-    pages, free, size = (int(run(f"PRAGMA {name}").scalar_one()) for name in ("page_count", "freelist_count", "page_size"))
+    pages, free, size = (
+        int(run(f"PRAGMA {name}").scalar_one()) for name in ("page_count", "freelist_count", "page_size")
+    )
     return (pages - free) * size
 
 

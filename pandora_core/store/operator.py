@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import msgspec
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, CursorResult, insert, select, update
 
 from pandora_core.detect.triage import ACKNOWLEDGED, CLOSED, conflicting, fold, last_undoable
 from pandora_core.errors import NotFoundError, RefusedError, StaleActionError
@@ -21,7 +24,9 @@ class Operator:
         self.actor = actor
         self.host = host
 
-    def act(self, subject: str, kind: ActionKind, value: str = "", *, at_us: int, seen_id: int | None = None) -> Action:
+    def act(
+        self, subject: str, kind: ActionKind, value: str = "", *, at_us: int, seen_id: int | None = None
+    ) -> Action:
         """Append an action on an alert id or an entity (``host:ws-114``).
 
         ``seen_id`` is the newest action that the operator had on screen; with ``None`` nothing is checked but sense.
@@ -67,7 +72,7 @@ class Operator:
                     change=next_change(connection),
                 )
             )
-            return int(result.inserted_primary_key[0])
+            return _key(result)
 
     def remove_source(self, source: str, *, at_us: int) -> int:
         """Take sources back, by number or pattern; what was read of them stays. Returns how many.
@@ -79,7 +84,9 @@ class Operator:
         chosen = c.id == int(source) if source.isdigit() else c.pattern == source
         with self._store.writing(durable=True) as connection:
             statement = update(schema.sources).where(chosen, c.removed_at_us.is_(None))
-            removed = connection.execute(statement.values(removed_at_us=at_us, change=next_change(connection))).rowcount
+            removed = connection.execute(
+                statement.values(removed_at_us=at_us, change=next_change(connection))
+            ).rowcount
         if not removed:
             raise NotFoundError(f"no source {source!r}", hint="pandora sources list")
         return removed
@@ -97,7 +104,7 @@ class Operator:
                     change=next_change(connection),
                 )
             )
-            return int(result.inserted_primary_key[0])
+            return _key(result)
 
     def _actions(self, connection: Connection, subject: str) -> list[Action]:
         _must_exist(connection, subject)
@@ -108,22 +115,31 @@ class Operator:
         first = conflicting(before, seen_id, self.actor)
         if first is not None:
             what = f"{first.actor} on {first.host} acted first on {subject}: {first.kind} {first.value}".rstrip()
-            raise StaleActionError(f"{what} at {iso(first.at_us)}", hint="look again, then repeat if you still want it")
+            raise StaleActionError(
+                f"{what} at {iso(first.at_us)}", hint="look again, then repeat if you still want it"
+            )
 
     def _append(
         self, connection: Connection, subject: str, kind: ActionKind, value: str, at_us: int, undoes: int | None
     ) -> Action:
         event_id = connection.execute(select(schema.engine_status.c.last_event_id)).scalar() or 0
-        values = {"event_id": event_id, "actor": self.actor, "host": self.host, "at_us": at_us, "subject": subject, "value": value, "undoes": undoes}
-        change = next_change(connection)
-        result = connection.execute(insert(schema.actions).values(**values, kind=kind.value, change=change))
-        return Action(id=int(result.inserted_primary_key[0]), kind=kind, **values)  # type: ignore[arg-type]
+        action = Action(0, self.actor, self.host, at_us, subject, kind, value, undoes, event_id)
+        values = {name: getattr(action, name) for name in Action.__dataclass_fields__ if name != "id"}
+        result = connection.execute(insert(schema.actions).values(**values, change=next_change(connection)))
+        return replace(action, id=_key(result))
+
+
+def _key(result: CursorResult[Any]) -> int:
+    assert result.inserted_primary_key is not None
+    return int(result.inserted_primary_key[0])
 
 
 def _must_exist(connection: Connection, subject: str) -> None:
     if ":" in subject:
         entity = str(EntityRef.parse(subject))
-        found = connection.execute(select(schema.entities.c.entity).where(schema.entities.c.entity == entity)).scalar()
+        found = connection.execute(
+            select(schema.entities.c.entity).where(schema.entities.c.entity == entity)
+        ).scalar()
     else:
         found = connection.execute(select(schema.alerts.c.id).where(schema.alerts.c.id == subject)).scalar()
     if found is None:
@@ -135,7 +151,9 @@ def _refuse_senseless(before: list[Action], kind: ActionKind, subject: str) -> N
     state = fold(before).state
     wanted = {ActionKind.ACKNOWLEDGE: (ACKNOWLEDGED, CLOSED), ActionKind.CLOSE: (CLOSED,)}.get(kind, ())
     if state in wanted:
-        who = next((a.actor for a in reversed(before) if a.kind in (ActionKind.ACKNOWLEDGE, ActionKind.CLOSE)), "somebody")
+        who = next(
+            (a.actor for a in reversed(before) if a.kind in (ActionKind.ACKNOWLEDGE, ActionKind.CLOSE)), "somebody"
+        )
         raise RefusedError(f"{subject} is {state} already, by {who}", hint="pandora alerts show " + subject)
     if kind is ActionKind.REOPEN and state != CLOSED:
         raise RefusedError(f"{subject} is not closed", hint="pandora alerts show " + subject)

@@ -49,11 +49,15 @@ class Reader:
     def changes(self, since: int) -> Changes:
         """What was committed after change number ``since``; with 0, everything that a console shows."""
         with self._store.reading() as connection:
-            upto = connection.execute(select(schema.counters.c.value).where(schema.counters.c.name == "change")).scalar_one()
+            upto = connection.execute(
+                select(schema.counters.c.value).where(schema.counters.c.name == "change")
+            ).scalar_one()
             if upto <= since:
                 return Changes(upto)
             touched = self._touched_alerts(connection, since)
-            gone = connection.execute(select(schema.gone_alerts.c.id).where(schema.gone_alerts.c.change > since)).scalars()
+            gone = connection.execute(
+                select(schema.gone_alerts.c.id).where(schema.gone_alerts.c.change > since)
+            ).scalars()
             return Changes(
                 upto=upto,
                 alerts=tuple(self._views(connection, touched)),
@@ -64,7 +68,9 @@ class Reader:
                 throughput=self._last_hour(connection),
             )
 
-    def alerts(self, *, since_us: int | None = None, entity: EntityRef | None = None, limit: int | None = None) -> list[AlertView]:
+    def alerts(
+        self, *, since_us: int | None = None, entity: EntityRef | None = None, limit: int | None = None
+    ) -> list[AlertView]:
         """Alerts by falling risk; of one entity or last seen at or after ``since_us`` if asked."""
         statement = select(schema.alerts.c.id).order_by(schema.alerts.c.risk.desc(), schema.alerts.c.id)
         if since_us is not None:
@@ -105,7 +111,11 @@ class Reader:
             NotFoundError: nothing is known of it.
         """
         with self._store.reading() as connection:
-            row = connection.execute(select(schema.entities).where(schema.entities.c.entity == str(ref))).mappings().first()
+            row = (
+                connection.execute(select(schema.entities).where(schema.entities.c.entity == str(ref)))
+                .mappings()
+                .first()
+            )
             if row is None:
                 raise NotFoundError(f"nothing is known of {ref}", hint="pandora entities list")
             bodies = connection.execute(
@@ -114,8 +124,16 @@ class Reader:
                 .order_by(schema.detections.c.last_seen_us.desc())
             ).scalars()
             detections = [_fired(body).detection for body in bodies]
-            ids = connection.execute(select(schema.alerts.c.id).where(schema.alerts.c.entity == str(ref))).scalars().all()
-            return self._entity(row, self._watermark(connection), detections), detections, self._views(connection, ids)
+            ids = (
+                connection.execute(select(schema.alerts.c.id).where(schema.alerts.c.entity == str(ref)))
+                .scalars()
+                .all()
+            )
+            return (
+                self._entity(row, self._watermark(connection), detections),
+                detections,
+                self._views(connection, ids),
+            )
 
     def tags(self, subject: str) -> list[str]:
         """The tags that operators gave a subject: ``+tag`` adds, ``-tag`` takes away, the last word counts."""
@@ -142,7 +160,14 @@ class Reader:
         c = schema.events.c
         where: list[ColumnElement[bool]] = []
         if observable:
-            where.append(or_(c.source_ip == observable, c.destination_ip == observable, c.host == observable, c.user_name == observable))
+            where.append(
+                or_(
+                    c.source_ip == observable,
+                    c.destination_ip == observable,
+                    c.host == observable,
+                    c.user_name == observable,
+                )
+            )
         if dataset:
             where.append(c.dataset.like(dataset.replace("*", "%")))
         if text:
@@ -156,12 +181,22 @@ class Reader:
     def raw_line(self, event_id: int) -> RawLine | None:
         """The raw line of an event that is in an alert; other lines stand in their logs."""
         with self._store.reading() as connection:
-            row = connection.execute(select(schema.raw_lines).where(schema.raw_lines.c.event_id == event_id)).mappings().first()
-            return RawLine(row["event_id"], row["path"], row["line_number"], zlib.decompress(row["line"])) if row else None
+            row = (
+                connection.execute(select(schema.raw_lines).where(schema.raw_lines.c.event_id == event_id))
+                .mappings()
+                .first()
+            )
+            return (
+                RawLine(row["event_id"], row["path"], row["line_number"], zlib.decompress(row["line"]))
+                if row
+                else None
+            )
 
     def sources(self) -> list[SourceRow]:
         """What operators asked to be read and did not take back."""
-        statement = select(schema.sources).where(schema.sources.c.removed_at_us.is_(None)).order_by(schema.sources.c.id)
+        statement = (
+            select(schema.sources).where(schema.sources.c.removed_at_us.is_(None)).order_by(schema.sources.c.id)
+        )
         with self._store.reading() as connection:
             return [
                 SourceRow(row["id"], row["pattern"], row["format"], bool(row["temporary"]), row["added_at_us"])
@@ -236,7 +271,9 @@ class Reader:
     def _actions(self, connection: Connection, subjects: Sequence[str]) -> defaultdict[str, list[Action]]:
         found: defaultdict[str, list[Action]] = defaultdict(list)
         for chunk in _chunks(subjects):
-            statement = select(schema.actions).where(schema.actions.c.subject.in_(chunk)).order_by(schema.actions.c.id)
+            statement = (
+                select(schema.actions).where(schema.actions.c.subject.in_(chunk)).order_by(schema.actions.c.id)
+            )
             for row in connection.execute(statement).mappings():
                 found[row["subject"]].append(action_of(row))
         return found
@@ -274,12 +311,16 @@ class Reader:
 
     def _top_entities(self, connection: Connection, limit: int, *, with_history: bool) -> tuple[Entity, ...]:
         now = self._watermark(connection)
-        statement = select(schema.entities).order_by(schema.entities.c.rank.desc(), schema.entities.c.entity).limit(limit)
+        statement = (
+            select(schema.entities).order_by(schema.entities.c.rank.desc(), schema.entities.c.entity).limit(limit)
+        )
         rows = connection.execute(statement).mappings().all()
         found: defaultdict[str, list[Detection]] = defaultdict(list)
         if with_history:
             names = [row["entity"] for row in rows[:20]]
-            bodies = select(schema.detections.c.entity, schema.detections.c.body).where(schema.detections.c.entity.in_(names))
+            bodies = select(schema.detections.c.entity, schema.detections.c.body).where(
+                schema.detections.c.entity.in_(names)
+            )
             for entity, body in connection.execute(bodies):
                 found[entity].append(_fired(body).detection)
         return tuple(self._entity(row, now, found[row["entity"]]) for row in rows)
@@ -292,7 +333,9 @@ class Reader:
             Contribution(part.points * share, part.detection_id, part.detector, part.title, part.repeats)
             for part in _contributions(row["body"])
         )
-        ends = [now_us - HOUR_US * (HISTORY_POINTS - 1 - step) for step in range(HISTORY_POINTS)] if detections else []
+        ends = (
+            [now_us - HOUR_US * (HISTORY_POINTS - 1 - step) for step in range(HISTORY_POINTS)] if detections else []
+        )
         return Entity(
             ref=EntityRef.parse(row["entity"]),
             risk=now_risk,

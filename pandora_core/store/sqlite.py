@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import QueuePool
 
 WAL_SAFE = (3, 51, 3)
 """First SQLite release without the WAL-reset corruption that 3.7.0–3.51.2 have (sqlite.org, release 3.51.3)."""
@@ -56,7 +56,8 @@ def connect(path: Path, *, read_only: bool = False) -> Engine:
     engine = create_engine(
         f"sqlite+pysqlite:///file:{_quoted(path)}?mode={mode}&uri=true",
         module=choice.module,
-        poolclass=NullPool,
+        poolclass=QueuePool,
+        pool_size=4,
         connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
     )
     event.listen(engine, "connect", lambda connection, _record: _prepare(connection, read_only))
@@ -87,7 +88,7 @@ def _prepare(connection: Any, read_only: bool) -> None:
             "foreign_keys=ON",
             "trusted_schema=OFF",
             "temp_store=MEMORY",
-            "cache_size=-65536",
+            "cache_size=-32768",
             "mmap_size=268435456",
         ):
             cursor.execute(f"PRAGMA {pragma}")
@@ -96,5 +97,7 @@ def _prepare(connection: Any, read_only: bool) -> None:
 
 
 def _begin(connection: Any) -> None:
-    write = connection.get_execution_options().get("write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    options = connection.get_execution_options()
+    if options.get("write"):
+        connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if options.get('durable') else 'NORMAL'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("write") else "BEGIN")

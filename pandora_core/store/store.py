@@ -48,12 +48,9 @@ class Store:
         With ``durable`` the commit has reached the disk when this returns (an operator's action is not in any log);
         without, a power cut may take back the last commits whole, and their lines are read again.
         """
-        with self._explaining(), self.engine.connect().execution_options(write=True) as connection:
-            if durable:
-                connection.exec_driver_sql("PRAGMA synchronous=FULL")
-                connection.commit()
-            with connection.begin():
-                yield connection
+        options = {"write": True, "durable": durable}
+        with self._explaining(), self.engine.connect().execution_options(**options) as connection, connection.begin():
+            yield connection
 
     def close(self) -> None:
         """Let go of every connection."""

@@ -19,12 +19,10 @@ from pandora_core.store import schema
 from pandora_core.store.rows import BadLineRow, EngineStatus, FileRow, RawLine
 from pandora_core.store.store import Store, next_change
 
-EventTuple = tuple[
-    int, int, int, int, int, int, str, str | None, str | None, str | None, str | None, bytes
-]
+EventTuple = tuple[int, int, int, int, int, int, str, str | None, str | None, str | None, str | None, bytes]
 """A row of ``events`` in the order of its columns: the hot path builds plain tuples."""
 
-_INSERT_EVENTS = str(insert(schema.events).compile(dialect=sqlite_dialect.dialect()))  # type: ignore[no-untyped-call]
+_INSERT_EVENTS = str(insert(schema.events).compile(dialect=sqlite_dialect.dialect()))
 _encode = msgspec.json.Encoder().encode
 
 
@@ -111,7 +109,10 @@ class Writer:
         for alert in batch.alerts:
             connection.execute(
                 schema.detections.update()
-                .where(schema.detections.c.id.in_(alert.detection_ids), schema.detections.c.alert_id.is_distinct_from(alert.id))
+                .where(
+                    schema.detections.c.id.in_(alert.detection_ids),
+                    schema.detections.c.alert_id.is_distinct_from(alert.id),
+                )
                 .values(alert_id=alert.id, change=change)
             )
         for gone, successor in batch.gone_alerts.items():
@@ -177,7 +178,6 @@ class Writer:
         )
         with self._store.reading() as connection:
             return {number: EntityRef.parse(text) for number, text in connection.execute(statement)}
-
 
     def entities_of_alerts(self, alert_ids: Sequence[str]) -> list[EntityRef]:
         """The entities that some alerts are about; ids of other things give nothing."""

@@ -21,7 +21,9 @@ class Migration(NamedTuple):
 def migrations() -> list[Migration]:
     """All steps in order; versions are 1, 2, 3 … without gaps."""
     found = sorted(entry.name for entry in files(__package__).iterdir() if entry.name.endswith(".sql"))
-    return [Migration(int(name[:4]), name[5:-4], files(__package__).joinpath(name).read_text("utf-8")) for name in found]
+    return [
+        Migration(int(name[:4]), name[5:-4], files(__package__).joinpath(name).read_text("utf-8")) for name in found
+    ]
 
 
 def migrate(engine: Engine) -> tuple[int, int]:
