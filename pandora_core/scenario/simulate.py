@@ -1,0 +1,98 @@
+"""Owns the run of a scenario: all behaviours merged into happenings, and those into lines, in order of event time."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from pandora_core.scenario.attacks import campaign
+from pandora_core.scenario.behaviour.everything import ordinary_life
+from pandora_core.scenario.dice import Dice
+from pandora_core.scenario.happenings import Burst, Happening, Truth
+from pandora_core.scenario.plan import Plan
+from pandora_core.scenario.world import World
+from pandora_core.scenario.writers.sensors import Sensors
+
+
+class Record(NamedTuple):
+    """One line of the scenario: when it is written (true time, µs), to which file, and what it is part of."""
+
+    at_us: int
+    file: str
+    line: str
+    truth: Truth | None
+
+
+class _Happened(NamedTuple):
+    """A happening on its way to the sensors; ``number`` keeps those of one moment in order."""
+
+    at_us: int
+    number: int
+    happening: Happening
+    truth: Truth | None
+
+
+class Scenario:
+    """A plan come to life: its world, its attack, and every line that the sensors write.
+
+    Raises:
+        ConfigError: there is no attack of the plan's name.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.world = World.of(plan)
+        self.campaign = campaign(self.world)
+
+    def records(self) -> Iterator[Record]:
+        """Every line in order of time, once; memory grows with the number of hosts, not of days."""
+        attack = self.campaign.bursts() if self.campaign else []
+        bursts = heapq.merge(*ordinary_life(self.world), *attack, key=lambda burst: burst.at_us)
+        records = _seen(_in_order(bursts, self.plan), Sensors(self.world), self.plan.end_us)
+        return _with_losses(records, self.plan) if self.plan.loss else records
+
+
+def stream(plan: Plan) -> Iterator[Record]:
+    """Every line of a plan, in order of time.
+
+    Raises:
+        ConfigError: there is no attack of that name.
+    """
+    return Scenario(plan).records()
+
+
+def _in_order(bursts: Iterator[Burst], plan: Plan) -> Iterator[_Happened]:
+    """The happenings of the plan's time in order; those of a session's end wait until it is their turn."""
+    waiting: list[_Happened] = []
+    number = 0
+    for burst in bursts:
+        if burst.at_us >= plan.end_us:
+            break
+        while waiting and waiting[0].at_us < burst.at_us:
+            yield heapq.heappop(waiting)
+        for happening in burst.happenings:
+            if plan.start_us <= happening.at_us < plan.end_us:
+                number += 1
+                heapq.heappush(waiting, _Happened(happening.at_us, number, happening, burst.truth))
+    while waiting:
+        yield heapq.heappop(waiting)
+
+
+def _seen(happened: Iterator[_Happened], sensors: Sensors, end_us: int) -> Iterator[Record]:
+    """What the sensors write; the lines of what is still going on wait until it is their turn."""
+    waiting: list[tuple[int, int, Record]] = []
+    number = 0
+    for at_us, _, happening, truth in happened:
+        while waiting and waiting[0][0] <= at_us:
+            yield heapq.heappop(waiting)[2]
+        for line in sensors.lines(happening):
+            number += 1
+            heapq.heappush(waiting, (line.at_us, number, Record(*line, truth)))
+    while waiting and waiting[0][0] < end_us:
+        yield heapq.heappop(waiting)[2]
+
+
+def _with_losses(records: Iterator[Record], plan: Plan) -> Iterator[Record]:
+    dice = Dice.of(plan.seed, "loss")
+    return (record for record in records if not dice.chance(plan.loss))
