@@ -68,8 +68,8 @@ _LOGIN = Dialect(
             r"ROOT LOGIN (?: ?on|ON) \S+(?: FROM (?P<peer>\S+))?",
         ],
         Meaning("authentication", "logon", "failure"): [
-            r"FAILED LOGIN (?:SESSION|\(?\d+\)?) FROM (?P<peer>\S+) FOR (?P<user>.*), .*",
-            r"FAILED LOGIN \(?\d+\)? on \S+(?: from \S+)? FOR (?P<user>.*), .*",
+            r"FAILED LOGIN (?:SESSION|\(?\d+\)?) FROM (?P<peer>\S+) FOR '?(?P<user>.*?)'?, .*",
+            r"FAILED LOGIN \(?\d+\)? on \S+(?: from \S+)? FOR '?(?P<user>.*?)'?, .*",
         ],
     },
 )
@@ -164,7 +164,7 @@ def _pam_failure(frame: Frame, failure: re.Match[str], *, is_attempt: bool) -> E
 
 
 def _sudo(frame: Frame) -> Event:
-    """``alice : [problem ;] TTY=… ; PWD=… ; USER=root ; … COMMAND=…``: all after the first ``COMMAND=`` is command."""
+    """``alice : [problem ;] TTY=… ; PWD=… ; USER=root ; … COMMAND=…``: the rest after the first ``COMMAND=``."""
     user, said, rest = frame.message.partition(" : ")
     head, _, command = rest.partition("COMMAND=")
     if not said or ("USER=" not in head and "TTY=" not in head):

@@ -66,7 +66,8 @@ class Dialect:
         self._by_first_word: dict[str, list[Saying]] = {}
         for meaning, patterns in sayings.items():
             for pattern in patterns:
-                self._by_first_word.setdefault(pattern.partition(" ")[0], []).append(Saying.of(pattern, meaning))
+                first_word = pattern.partition(" ")[0].replace("\\", "")
+                self._by_first_word.setdefault(first_word, []).append(Saying.of(pattern, meaning))
 
     def event(self, frame: Frame, text: str) -> Event:
         """The event of a message, of which ``text`` is the part to look at; what no saying fits is kept as it is."""
@@ -95,7 +96,7 @@ class Dialect:
         for group, name in saying.kept:
             if said[group]:
                 more[name] = said[group]
-        if "unknown" in said and user:
+        if "unknown" in said and (user or said["unknown"]):
             more["user.known"] = not said["unknown"]
         if meaning.is_known is not None:
             more["user.known"] = meaning.is_known

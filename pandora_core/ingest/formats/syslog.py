@@ -127,34 +127,38 @@ class Framer:
 
     def _traditional_us(self, found: re.Match[str]) -> int | None:
         day, year, clock, fraction = found.group("day", "year", "clock", "fraction")
-        if day != self._day or year:
-            midnight_us = self._begin_day(day, int(year) if year else None)
-            if midnight_us is None:
-                return None
-            self._day, self._midnight_us = day, midnight_us
         hour, minute, second = int(clock[:2]), int(clock[3:5]), int(clock[6:])
         if hour > 23 or minute > 59 or second > 60:
             return None
         within_us = hour * HOUR_US + minute * MINUTE_US + second * SECOND_US
-        return self._midnight_us + within_us + (int(fraction[1:7].ljust(6, "0")) if fraction else 0)
+        if fraction:
+            within_us += int(fraction[1:7].ljust(6, "0"))
+        if day != self._day or year:
+            midnight_us = self._begin_day(day, int(year) if year else None, within_us)
+            if midnight_us is None:
+                return None
+            self._day, self._midnight_us = day, midnight_us
+        return self._midnight_us + within_us
 
-    def _begin_day(self, text: str, year: int | None) -> int | None:
+    def _begin_day(self, text: str, year: int | None, within_us: int) -> int | None:
         month, day = _MONTH_NUMBER.get(text[:3]), int(text[3:])
         if month is None or not 1 <= day <= monthrange(2000, month + 1)[1]:
             return None
         if year is not None:
             self._month = max(year, 1) * 12 + month
         elif self._month is None:
-            self._month = self._first_year(month, day) * 12 + month
+            self._month = self._first_year(month, day, within_us) * 12 + month
         else:
             ahead = (month - self._month + _BACK_MONTHS) % 12 - _BACK_MONTHS
             self._month = min(max(self._month + ahead, 12), 9999 * 12 + 11)
         return _midnight_us(self._month, day)
 
-    def _first_year(self, month: int, day: int) -> int:
+    def _first_year(self, month: int, day: int, within_us: int) -> int:
         latest_us = self._reference_us + DAY_US
         year = _year_of(latest_us)
-        while year > 1 and (_midnight_us(year * 12 + month, day) > latest_us or not _is_date(year, month, day)):
+        while year > 1:
+            if _is_date(year, month, day) and _midnight_us(year * 12 + month, day) + within_us <= latest_us:
+                break
             year -= 1
         return year
 
