@@ -1,0 +1,134 @@
+"""Measures how fast each log format decodes generated lines into events, beside the limit of merely splitting them.
+
+Run with ``python -m tests.benchmarks.bench_formats [name …]``. ``raw`` is ``line.split`` at the separator, or
+``msgspec.json.decode``, of the same lines in the same run: the ratio is what understanding a line costs.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from pandora_core import plugins
+from pandora_core.model import Event
+
+LINES = 50_000
+BATCH = 1000
+REPEATS = 3
+
+
+class Bench(NamedTuple):
+    """One row: a name, the registered format, its header lines, a generator of data lines, and the raw limit."""
+
+    name: str
+    format_name: str
+    header: Sequence[bytes]
+    line: Callable[[int], bytes]
+    raw: Callable[[bytes], object]
+
+
+def main(only: Sequence[str]) -> None:
+    print(f"{'format':<16}{'lines/s':>12}{'µs/line':>10}{'raw lines/s':>14}{'ratio':>8}")
+    for bench in BENCHES:
+        if not only or bench.name in only:
+            lines = [bench.line(number) for number in range(LINES)]
+            decoded = best_rate(lambda bench=bench, lines=lines: decode_all(bench, lines))
+            raw = best_rate(lambda bench=bench, lines=lines: split_all(bench, lines))
+            print(f"{bench.name:<16}{decoded:>12,.0f}{1e6 / decoded:>10.2f}{raw:>14,.0f}{raw / decoded:>8.1f}")
+
+
+def best_rate(run: Callable[[], None]) -> float:
+    """Lines a second of processor time (other users of the machine do not count), the best of a few runs."""
+    best = 0.0
+    for _ in range(REPEATS):
+        start = time.process_time()
+        run()
+        best = max(best, LINES / (time.process_time() - start))
+    return best
+
+
+def decode_all(bench: Bench, lines: list[bytes]) -> None:
+    decoder = plugins.load("formats", bench.format_name)().decoder(None, filename=f"{bench.name}.log", modified_us=0)
+    decoder.decode(bench.header)
+    for start in range(0, LINES, BATCH):
+        for decoded in decoder.decode(lines[start : start + BATCH]):
+            if type(decoded) is not Event:
+                raise SystemExit(f"{bench.name}: a generated line gave {decoded!r}")
+
+
+def split_all(bench: Bench, lines: list[bytes]) -> None:
+    for start in range(0, LINES, BATCH):
+        for line in lines[start : start + BATCH]:
+            bench.raw(line)
+
+
+def split_tabs(line: bytes) -> object:
+    return line.split(b"\t")
+
+
+CONN_HEADER = (
+    b"#separator \\x09",
+    b"#set_separator\t,",
+    b"#empty_field\t(empty)",
+    b"#unset_field\t-",
+    b"#path\tconn",
+    b"#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tservice\tduration\torig_bytes\tresp_bytes"
+    b"\tconn_state\tlocal_orig\tlocal_resp\tmissed_bytes\thistory\torig_pkts\torig_ip_bytes\tresp_pkts\tresp_ip_bytes"
+    b"\ttunnel_parents",
+    b"#types\ttime\tstring\taddr\tport\taddr\tport\tenum\tstring\tinterval\tcount\tcount\tstring\tbool\tbool\tcount"
+    b"\tstring\tcount\tcount\tcount\tcount\tset[string]",
+)
+
+
+def zeek_conn_row(number: int) -> bytes:
+    return (
+        b"%d.%06d\tC%017d\t10.1.%d.%d\t%d\t10.2.0.%d\t443\ttcp\tssl\t%d.%06d\t%d\t%d\tSF\tT\tF\t0\tShADadfF"
+        b"\t%d\t%d\t%d\t%d\t(empty)"
+    ) % (
+        1_700_000_000 + number // 50, number * 37 % 1_000_000, number, number // 250 % 40, number % 250,
+        1024 + number % 60_000, number % 200, number % 60, number * 91 % 1_000_000, number * 7 % 100_000,
+        number * 13 % 900_000, number % 90, number * 11 % 90_000, number % 120, number * 17 % 99_000,
+    )  # fmt: skip
+
+
+def zeek_conn_record(number: int) -> bytes:
+    return (
+        b'{"ts":%d.%06d,"uid":"C%017d","id.orig_h":"10.1.%d.%d","id.orig_p":%d,"id.resp_h":"10.2.0.%d",'
+        b'"id.resp_p":443,"proto":"tcp","service":"ssl","duration":%d.%06d,"orig_bytes":%d,"resp_bytes":%d,'
+        b'"conn_state":"SF","local_orig":true,"local_resp":false,"missed_bytes":0,"history":"ShADadfF",'
+        b'"orig_pkts":%d,"orig_ip_bytes":%d,"resp_pkts":%d,"resp_ip_bytes":%d}'
+    ) % (
+        1_700_000_000 + number // 50, number * 37 % 1_000_000, number, number // 250 % 40, number % 250,
+        1024 + number % 60_000, number % 200, number % 60, number * 91 % 1_000_000, number * 7 % 100_000,
+        number * 13 % 900_000, number % 90, number * 11 % 90_000, number % 120, number * 17 % 99_000,
+    )  # fmt: skip
+
+
+def eve_flow(number: int) -> bytes:
+    second = b"%02d:%02d:%02d" % (number // 3600 % 24, number // 60 % 60, number % 60)
+    return (
+        b'{"timestamp":"2024-01-02T%b.500000+0000","flow_id":%d,"event_type":"flow","src_ip":"10.1.%d.%d",'
+        b'"src_port":%d,"dest_ip":"10.2.0.%d","dest_port":443,"proto":"TCP","app_proto":"tls","flow":{'
+        b'"pkts_toserver":%d,"pkts_toclient":%d,"bytes_toserver":%d,"bytes_toclient":%d,'
+        b'"start":"2024-01-02T%b.100000+0000","end":"2024-01-02T%b.400000+0000","age":0,"state":"closed",'
+        b'"reason":"timeout","alerted":false},"tcp":{"tcp_flags":"1b","tcp_flags_ts":"1b","tcp_flags_tc":"1b",'
+        b'"syn":true,"fin":true,"psh":true,"ack":true,"state":"closed"}}'
+    ) % (
+        second, 1_000_000_000_000 + number, number // 250 % 40, number % 250, 1024 + number % 60_000, number % 200,
+        1 + number % 90, 1 + number % 120, number * 11 % 90_000, number * 17 % 99_000, second, second,
+    )  # fmt: skip
+
+
+BENCHES = (
+    Bench("zeek-conn-tsv", "zeek", CONN_HEADER, zeek_conn_row, split_tabs),
+    Bench("zeek-conn-json", "zeek", (), zeek_conn_record, msgspec.json.decode),
+    Bench("eve-flow", "suricata", (), eve_flow, msgspec.json.decode),
+)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
