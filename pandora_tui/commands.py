@@ -156,8 +156,7 @@ def completions(line: str, commands: Iterable[Command]) -> list[str]:
         if command.values and words.startswith(prefix):
             return [prefix + value for value in command.values if value.startswith(words[len(prefix) :].strip())]
     starting = [command.name for command in known if command.name.startswith(words)]
-    within = [command.name for command in known if words in command.name and command.name not in starting]
-    return starting + within
+    return starting or [command.name for command in known if words in command.name]
 
 
 def matching(query: str, commands: Iterable[Command]) -> list[Command]:

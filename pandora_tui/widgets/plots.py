@@ -6,13 +6,12 @@ import math
 from collections.abc import Callable, Sequence
 from typing import ClassVar, NamedTuple
 
-from rich.segment import Segment
 from textual.strip import Strip
 from textual.widget import Widget
 
 from pandora_tui.style import Role, cell_width, count_text, fit, glyphs, safe_text
-from pandora_tui.themes import styles_of
 from pandora_tui.widgets.braille import bar, line_plot, sparkline
+from pandora_tui.widgets.pieces import Piece, draw_line
 
 
 class Sparkline(Widget):
@@ -46,9 +45,9 @@ class Sparkline(Widget):
 
     def render_line(self, y: int) -> Strip:
         if y:
-            return Strip.blank(self.size.width)
+            return draw_line(self, [])
         text = sparkline(self._values, self.size.width, low=self._low, high=self._high)
-        return Strip([Segment(text, styles_of(self.app)[self._role])])
+        return draw_line(self, [Piece(text, self._role)])
 
 
 class LinePlot(Widget):
@@ -88,10 +87,9 @@ class LinePlot(Widget):
         if self._drawn[0] != key:
             self._drawn = (key, self._draw())
         if y >= len(self._drawn[1]):
-            return Strip.blank(self.size.width)
+            return draw_line(self, [])
         label, plot = self._drawn[1][y]
-        styles = styles_of(self.app)
-        return Strip([Segment(label, styles[Role.MUTED]), Segment(plot, styles[self._role])])
+        return draw_line(self, [Piece(label, Role.MUTED), Piece(plot, self._role)])
 
     def _draw(self) -> list[tuple[str, str]]:
         """The label and the plot of each line."""
@@ -150,21 +148,20 @@ class Bars(Widget):
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         if y >= len(self._bars):
-            return Strip.blank(width)
+            return draw_line(self, [])
         figure_width = min(max(cell_width(line.text) for line in self._bars), max(0, width - 2))
         label_width = min(max(cell_width(line.label) for line in self._bars), max(0, (width - figure_width) // 2))
         high = max((line.value for line in self._bars), default=0.0) if self._high is None else self._high
         line = self._bars[y]
         room = max(0, width - label_width - figure_width - 2)
         drawn = bar(line.value / high if high > 0 else 0.0, room)
-        styles = styles_of(self.app)
-        segments = [
-            Segment(fit(safe_text(line.label), label_width) + " ", styles[Role.TEXT]),
-            Segment(drawn, styles[line.role]),
-            Segment(glyphs().bar_rest * (room - len(drawn)), styles[Role.FAINT]),
-            Segment(" " + fit(safe_text(line.text), figure_width, right=True), styles[Role.MUTED]),
+        pieces = [
+            Piece(fit(safe_text(line.label), label_width) + " "),
+            Piece(drawn, line.role),
+            Piece(glyphs().bar_rest * (room - len(drawn)), Role.FAINT),
+            Piece(" " + fit(safe_text(line.text), figure_width, right=True), Role.MUTED),
         ]
-        return Strip(segments).adjust_cell_length(width)
+        return draw_line(self, pieces)
 
 
 class Meter(Bars):

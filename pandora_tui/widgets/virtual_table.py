@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import ClassVar
 
-from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.binding import BindingType
 from textual.geometry import Region, Size
@@ -19,8 +17,8 @@ from textual.widget import Widget
 from pandora_tui.commands import TABLE, bindings
 from pandora_tui.style import Role, fit, glyphs, safe_text
 from pandora_tui.terminal import is_link_slow
-from pandora_tui.themes import styles_of
-from pandora_tui.widgets.columns import GUTTER, Column, Layout, Placed, lay_out
+from pandora_tui.widgets.columns import GUTTER, Column, Layout, lay_out
+from pandora_tui.widgets.pieces import Piece, draw_line
 from pandora_tui.widgets.rows import RowId, Rows
 from pandora_tui.widgets.scrollbar import thumb
 from pandora_tui.widgets.viewport import Viewport
@@ -296,42 +294,23 @@ class VirtualTable(ScrollView, can_focus=True, inherit_bindings=False):
         return strip
 
     def _blank(self, line: int) -> Strip:
-        if line == 1 and self._empty and not len(self._view):
-            return _strip([(" " * GUTTER + self._empty, styles_of(self.app)[Role.MUTED])], self.size.width)
-        return Strip.blank(self.size.width)
+        is_place_to_say_so = line == 1 and not len(self._view)
+        return draw_line(self, [Piece(" " * GUTTER + self._empty, Role.MUTED)] if is_place_to_say_so else [])
 
     def _header(self) -> Strip:
-        styles = styles_of(self.app)
-        pieces = [(" " * GUTTER, styles[Role.MUTED])]
-        for placed in self._layout_now.columns:
-            role = Role.ACCENT if placed.column.title == self.sorted_by else Role.MUTED
-            title = fit(placed.column.title, placed.width, right=placed.column.right)
-            pieces.append((title + " " * self._layout_now.spacing, styles[role]))
-        return _strip(pieces, self.size.width)
+        pieces = [Piece(" " * GUTTER)]
+        gap = " " * self._layout_now.spacing
+        for column, width in self._layout_now.columns:
+            role = Role.ACCENT if column.title == self.sorted_by else Role.MUTED
+            pieces.append(Piece(fit(column.title, width, right=column.right) + gap, role))
+        return draw_line(self, pieces)
 
     def _draw_row(self, row_id: RowId, cursor: int) -> Strip:
-        styles = styles_of(self.app)
-        base = styles[(Role.TEXT, Role.CURSOR_BLURRED, Role.CURSOR)[cursor]]
         row = self.rows.row(row_id)
-        mark = fit(glyphs().cursor if cursor else "", GUTTER)
-        pieces = [(mark, base + styles[Role.ACCENT])]
+        gap = " " * self._layout_now.spacing
+        pieces = [Piece(fit(glyphs().cursor if cursor else "", GUTTER), Role.ACCENT)]
         for column, width in self._layout_now.columns:
             role = column.role if isinstance(column.role, Role) else column.role(row)
-            text = _cell(Placed(column, width), row) + " " * self._layout_now.spacing
-            pieces.append((text, base + styles[role]))
-        return _strip(pieces, self.size.width, base)
-
-
-def _cell(placed: Placed, row: object) -> str:
-    return fit(safe_text(placed.column.text(row), placed.width), placed.width, right=placed.column.right)
-
-
-def _strip(pieces: Sequence[tuple[str, Style]], width: int, rest: Style | None = None) -> Strip:
-    """Neighbours of one style become one segment: fewer bytes on the wire."""
-    segments: list[Segment] = []
-    for text, style in pieces:
-        if segments and segments[-1].style == style:
-            segments[-1] = Segment(segments[-1].text + text, style)
-        else:
-            segments.append(Segment(text, style))
-    return Strip(segments).adjust_cell_length(width, rest)
+            text = fit(safe_text(column.text(row), width), width, right=column.right)
+            pieces.append(Piece(text + gap, role))
+        return draw_line(self, pieces, (None, Role.CURSOR_BLURRED, Role.CURSOR)[cursor])
