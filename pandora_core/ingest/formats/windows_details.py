@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from pandora_core.ingest.address import canonical_ip
-from pandora_core.ingest.formats.windows_record import DATA, Record, as_text, whole_number
+from pandora_core.ingest.formats.windows_record import DATA, Record, whole_number
 from pandora_core.model import FieldValue, Scalar
 
 _ENCRYPTION = {
@@ -41,8 +41,8 @@ _OBJECT_PATHS = {"File": "file.path", "Key": "registry.path"}
 _DEFENDER_SEVERITIES = {1: 1, 2: 2, 4: 3, 5: 4}
 """Microsoft Defender's low, moderate, high, severe as ours."""
 
-_HOST_APPLICATION = re.compile(r"^\s*Host ?Application ?= ?(.+)$", re.MULTILINE)
-_CONTEXT_USER = re.compile(r"^\s*User(?:Id)? ?= ?(.+)$", re.MULTILINE)
+_HOST_APPLICATION = ("HostApplication=", "Host Application = ")
+_CONTEXT_USER = ("UserId=", "  User = ")
 _MESSAGE_PAIR = re.compile(r"(?:^|; )(ClientMachine|User) = ([^;]+)")
 _COMMON_NAME = re.compile(r"CN=((?:[^,\\]|\\.)+)", re.IGNORECASE)
 _SQL_CLIENT = re.compile(r"\[CLIENT: ([^\]]+)\]")
@@ -150,17 +150,13 @@ def powershell(record: Record) -> None:
     context = record.text("ContextInfo") or record.text("param3") or ""
     if "Host" not in context:
         context = record.text("param2") or record.message or ""
-    application = _HOST_APPLICATION.search(context)
-    if application:
-        record.more["process.command_line"] = application[1].strip()
-    user = _CONTEXT_USER.search(context)
-    if user:
-        record.set_user(user[1].strip(), None)
+    record.keep("process.command_line", _line_value(context, _HOST_APPLICATION))
+    record.set_user(_line_value(context, _CONTEXT_USER), None)
 
 
 def wmi(record: Record) -> None:
     """5857–5861: user and client, from the fields or from the message where a shipper kept only that."""
-    if not record.data.get("User") and record.message:
+    if record.text("User") is None and record.message:
         pairs: dict[str, str] = dict(_MESSAGE_PAIR.findall(record.message))
         record.set_user(pairs.get("User"), None)
         record.source_domain = pairs.get("ClientMachine")
@@ -201,10 +197,11 @@ def sql_server(record: Record) -> None:
 
 def _status(record: Record, name: str) -> str | None:
     """A status code in lower-case hexadecimal, which is then how it is kept too."""
-    value = record.data.get(name)
-    if value is None:
+    text = record.text(name)
+    if text is None:
         return None
-    status = hex(value) if isinstance(value, int) and not isinstance(value, bool) else as_text(value).lower()
+    value = record.data[name]
+    status = hex(value) if type(value) is int else text.lower()
     record.more[f"{DATA}{name}"] = status
     return status
 
@@ -229,6 +226,14 @@ def _set_hashes(record: Record, prefix: str, hashes: str | None) -> None:
         if digest and kind.isalnum() and len(kind) <= 16:
             value: FieldValue = digest.lower()
             record.more[prefix + kind.lower()] = value
+
+
+def _line_value(text: str, names: tuple[str, ...]) -> str | None:
+    for name in names:
+        start = text.find(name)
+        if start >= 0:
+            return text[start + len(name) :].partition("\n")[0].strip() or None
+    return None
 
 
 def _last_part(path: str) -> str:

@@ -12,11 +12,12 @@ import msgspec
 
 from pandora_core.ingest.formats.json_object import Json, flatten
 from pandora_core.ingest.formats.windows_record import (
-    DATA,
     Integer,
+    Names,
     Record,
     at_of,
     audit_outcome,
+    kept_values,
     take_values,
     text_or_none,
 )
@@ -112,8 +113,7 @@ def read_envelope(envelope: Envelope) -> Record:
     event = envelope.event
     system = event.system
     data, more = _event_data(event), _system_fields(system)
-    for name, value in data.items():
-        more[DATA + name] = value
+    more.update(kept_values(data, _EVENT_DATA))
     code, provider = system.event_id, system.provider
     return Record(
         at_us=at_of(system.time_created.get("SystemTime")),
@@ -169,6 +169,7 @@ def _take_attributes(attributes: Json, more: dict[str, FieldValue]) -> None:
             flatten(value, kept, more)
 
 
+_EVENT_DATA = Names()
 _ATTRIBUTES = {
     "Name": "winlog.provider",
     "Guid": "winlog.provider_guid",

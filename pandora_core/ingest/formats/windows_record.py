@@ -17,7 +17,18 @@ Integer = Annotated[int, msgspec.Meta(ge=LEAST_INTEGER, le=MOST_INTEGER)]
 DATA = "winlog.event_data."
 """Under which prefix the values of EventData and UserData are kept."""
 
-_UNSET = ("", "-")
+
+class Names(dict[str, str]):
+    """Native names and what they become; those not listed are fields of EventData (remembered up to a bound)."""
+
+    def __missing__(self, name: str) -> str:
+        kept = DATA + name
+        if len(self) < 10_000 and len(name) <= 100:
+            self[name] = kept
+        return kept
+
+
+_UNSET = (None, "", "-")
 _AUDIT_SUCCESS = 0x0020_0000_0000_0000
 _AUDIT_FAILURE = 0x0010_0000_0000_0000
 """Keyword bits of the Security log (winmeta.xml: win:AuditSuccess, win:AuditFailure)."""
@@ -26,7 +37,7 @@ _AUDIT_FAILURE = 0x0010_0000_0000_0000
 class Record(msgspec.Struct, gc=False):
     """One record: the first group of fields is what the log says, the second what its event id makes of it.
 
-    ``data`` holds EventData or UserData under their native names, unset values left out; ``audit`` is what the
+    ``data`` holds EventData or UserData under their native names, unset values among them; ``audit`` is what the
     keywords say (``success``, ``failure``); ``more`` is filled by both halves.
     """
 
@@ -55,8 +66,7 @@ class Record(msgspec.Struct, gc=False):
 
     def text(self, name: str) -> str | None:
         """A value of EventData as text."""
-        value = self.data.get(name)
-        return value if value is None or type(value) is str else as_text(value)
+        return text_or_none(self.data.get(name))
 
     def number(self, name: str) -> int | None:
         """A value of EventData as a whole number."""
@@ -86,14 +96,18 @@ class Record(msgspec.Struct, gc=False):
             self.more[name] = value
 
 
+def kept_values(data: Json, names: Names) -> dict[str, FieldValue]:
+    """The values that are set, zero and false among them, under the names that an event keeps them by."""
+    return {names[name]: value for name, value in data.items() if (value and value != "-") or value == 0}
+
+
 def take_values(values: Any, data: Json) -> None:
     """Put the named values of EventData into ``data``, those of a bare ``Data`` list as ``param1``, ``param2`` …"""
     for name, value in values.items() if isinstance(values, dict) else (("Data", values),):
         if name == "Data":
             _take_numbered(value, data)
         elif type(value) is str:
-            if value and value != "-":
-                data[name] = value
+            data[name] = value
         elif name != "#attributes":
             flatten(value["#text"] if isinstance(value, dict) and "#text" in value else value, name, data)
 
@@ -137,8 +151,10 @@ def audit_outcome(keywords: Any) -> str | None:
 
 
 def text_or_none(value: Any) -> str | None:
-    """A JSON value as text, ``None`` staying unset."""
-    return value if value is None or type(value) is str else as_text(value)
+    """A JSON value as text; ``None`` where it is unset (``-`` and nothing are)."""
+    if value is None or value == "" or value == "-":
+        return None
+    return value if type(value) is str else as_text(value)
 
 
 def as_text(value: Any) -> str:
@@ -191,7 +207,7 @@ def _take_numbered(values: Any, data: Json) -> None:
         values = values.get("#text")
     for number, value in enumerate(values if isinstance(values, list) else [values], 1):
         text = value.get("#text") if isinstance(value, dict) else value
-        if text is not None and text not in _UNSET:
+        if text not in _UNSET:
             name = _name_of(value)
             data[name if isinstance(name, str) else f"param{number}"] = scalar(text)
 

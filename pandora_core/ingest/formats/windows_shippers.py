@@ -12,10 +12,12 @@ from pandora_core.ingest.formats.json_object import Json, flatten
 from pandora_core.ingest.formats.windows_record import (
     DATA,
     Integer,
+    Names,
     Record,
     at_of,
     audit_outcome,
     event_id_of,
+    kept_values,
     take_values,
     text_or_none,
 )
@@ -44,7 +46,7 @@ def read_winlogbeat(document: Json) -> Record:
     data: Json = {}
     for block in (winlog.pop("event_data", None), winlog.pop("user_data", None)):
         take_values(block, data)
-    more: dict[str, FieldValue] = {DATA + name: value for name, value in data.items()}
+    more: dict[str, FieldValue] = kept_values(data, _EVENT_DATA)
     flatten(winlog, "winlog", more)
     flatten({name: value for name, value in document.items() if name != "winlog"}, "", more)
     message, stamp = more.pop("message", None), more.pop("@timestamp", None)
@@ -73,25 +75,22 @@ def read_winlogbeat_6(document: Json) -> Record:
 
 def read_nxlog(document: Json) -> Record:
     """A record as NXLog writes it; the object must not be nested (see :data:`FlatJson`)."""
-    data = {name: value for name, value in document.items() if value is not None and value != "" and value != "-"}
-    at_us = _nxlog_time(data)
-    event_id = event_id_of(data.pop("EventID", None))
-    message, host = data.pop("Message", None), data.pop("Hostname", None)
-    more = {_NXLOG[name]: value for name, value in data.items()}
-    kind = data.get("EventType")
-    if (
-        kind is not None and kind not in _NXLOG_LEVELS
-    ):  # Sysmon 12–14, 17 and 18 have a field of this name of their own
+    at_us = _nxlog_time(document)
+    event_id = event_id_of(document.pop("EventID", None))
+    message, host = document.pop("Message", None), document.pop("Hostname", None)
+    more = kept_values(document, _NXLOG)
+    kind = more.get("winlog.event_type")
+    if kind is not None and kind not in _NXLOG_LEVELS:  # it is the field of that name of Sysmon 12–14, 17 and 18
         more[f"{DATA}EventType"] = more.pop("winlog.event_type")
     return Record(
         at_us=at_us,
-        channel=text_or_none(data.get("Channel")) or "",
-        provider=text_or_none(data.get("SourceName")) or "",
+        channel=text_or_none(more.get("winlog.channel")) or "",
+        provider=text_or_none(more.get("winlog.provider")) or "",
         event_id=event_id,
         host=text_or_none(host),
-        audit=audit_outcome(data.get("Keywords")) or audit_outcome(kind),
+        audit=audit_outcome(more.get("winlog.keywords")) or audit_outcome(kind),
         message=text_or_none(message),
-        data=data,
+        data=document,
         more=more,
     )
 
@@ -116,7 +115,7 @@ def _nxlog_time(data: Json) -> int:
     in UTC is the better time; where @timestamp is missing, EventTime is taken for UTC.
     """
     utc, local = data.get("UtcTime"), data.get("EventTime")
-    if utc is not None:
+    if utc is not None and utc != "-":
         return at_of(utc)
     stamp, received = data.get("@timestamp"), data.get("EventReceivedTime")
     if local is None:
@@ -139,17 +138,8 @@ def _has_zone(text: str) -> bool:
     return text[-1:] in ("Z", "z") or "+" in text or "-" in text[11:]
 
 
-class _Names(dict[str, str]):
-    """Native names and what they become; those not listed are fields of EventData (kept up to a bound)."""
-
-    def __missing__(self, name: str) -> str:
-        kept = DATA + name
-        if len(self) < 10_000 and len(name) <= 100:
-            self[name] = kept
-        return kept
-
-
-_NXLOG = _Names(
+_EVENT_DATA = Names()
+_NXLOG = Names(
     {
         "Channel": "winlog.channel",
         "SourceName": "winlog.provider",
