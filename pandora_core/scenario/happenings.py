@@ -154,7 +154,7 @@ class Failure(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Logon:
-    """A Windows log-on on ``target``; ``kind`` is the log-on type (2 console, 3 network, 7 unlock, 10 remote desktop).
+    """A Windows log-on on ``target``; ``kind`` is the log-on type (2 console, 3 network, 7 unlock, 10 RDP).
 
     ``connection`` is how the log-on came over the network; ``controller`` who checked the password for NTLM.
     """

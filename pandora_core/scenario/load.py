@@ -14,7 +14,7 @@ _MEAN_GAP_US = 86_000
 
 
 def write_conn_load(path: Path, lines: int, seed: int) -> None:
-    """Writes a Zeek conn.log of ``lines`` connections in order of time: 400 clients, 3,000 servers, about 12 a second."""
+    """Writes a Zeek conn.log of ``lines`` connections in order of time: 400 clients, 3,000 servers, 12 a second."""
     dice = Dice.of(seed, "load")
     clients = [f"10.20.{16 + number // 200}.{10 + number % 200}" for number in range(_CLIENTS)]
     ends = [_end(dice) for _ in range(_SHAPES)]
@@ -38,14 +38,14 @@ def _end(dice: Dice) -> str:
     """A server and what a connection to it is like: everything after the client's port."""
     server = dice.whole(0, _SERVERS - 1)
     ip = f"198.18.{server >> 8}.{server & 255}"
-    state = dice.random()
-    if state < 0.06:
+    kind = dice.random()
+    if kind < 0.06:
         return f"{ip}\t{dice.whole(1, 9_999)}\ttcp\t-\t-\t-\t-\tS0\tT\tF\t0\tS\t1\t52\t0\t0\t-"
-    if state < 0.35:
-        return f"{ip}\t53\tudp\tdns\t0.{dice.whole(300, 90_000):06d}\t{dice.whole(30, 70)}\t{dice.whole(46, 300)}\tSF\tT\tF\t0\tDd\t1\t90\t1\t160\t-"
-    sent, received = dice.size(900), dice.size(24_000, 1.4)
-    out_packets, back_packets = 6 + sent // 1_448, 6 + received // 1_448
-    return (
-        f"{ip}\t443\ttcp\tssl\t{dice.whole(0, 90)}.{dice.whole(0, 999_999):06d}\t{sent}\t{received}\tSF\tT\tF\t0\tShADadFf\t"
-        f"{out_packets}\t{sent + 52 * out_packets}\t{back_packets}\t{received + 52 * back_packets}\t-"
-    )
+    if kind < 0.35:
+        sent, received, lasts_s = dice.whole(30, 70), dice.whole(46, 300), dice.random() / 10
+        sizes = f"1\t{sent + 28}\t1\t{received + 28}"
+        return f"{ip}\t53\tudp\tdns\t{lasts_s:.6f}\t{sent}\t{received}\tSF\tT\tF\t0\tDd\t{sizes}\t-"
+    sent, received, lasts_s = dice.size(900), dice.size(24_000, 1.4), 90 * dice.random()
+    packets, back_packets = 6 + sent // 1_448, 6 + received // 1_448
+    sizes = f"{packets}\t{sent + 52 * packets}\t{back_packets}\t{received + 52 * back_packets}"
+    return f"{ip}\t443\ttcp\tssl\t{lasts_s:.6f}\t{sent}\t{received}\tSF\tT\tF\t0\tShADadFf\t{sizes}\t-"

@@ -53,7 +53,7 @@ def run_loader(hand: Intruder, at_us: int) -> Iterator[Scene]:
     script = ScriptRun(at_us + 700_000, me.host, me.user, source)
     fetch_us = at_us + 900_000
     got = fetch_http(
-        me, fetch_us, cast.lure.name, cast.lure.ip, f"/{hand.dice.hex(6)}", agent="Mozilla/5.0 (Windows NT; PowerShell/5.1)",
+        me, fetch_us, cast.lure.name, cast.lure.ip, f"/{hand.dice.hex(6)}", agent="PowerShell/5.1",
         received=hand.dice.size(350_000, 0.2), mime="application/octet-stream", image=POWERSHELL,
     )  # fmt: skip
     saved = FileCreated(fetch_us + 900_000, me.host, POWERSHELL, shell_process.pid, implant(cast))

@@ -71,7 +71,7 @@ def monitoring(world: World) -> Iterator[Burst]:
 
 
 def web_checks(world: World) -> Iterator[Burst]:
-    """The monitoring host opens the sign-in page of the source server, whose certificate nobody but itself has signed."""
+    """The monitoring host opens the sign-in page of the source server, which has signed its own certificate."""
     me = world.actor("monitor", world.company.one(Role.MONITOR), "web")
     server = world.company.one(Role.SOURCE)
     page = own_site(server.fqdn, server.ip, world.plan.start_us, 400, is_self_signed=True)
@@ -138,7 +138,7 @@ def vulnerability_scans(world: World) -> Iterator[Burst]:
 
 
 def deployment(world: World) -> Iterator[Burst]:
-    """Twice a week the deployment host puts an agent on workstations, the way administration tools do: as a service."""
+    """Every noon the deployment host puts an agent on a quarter of the workstations, as a service, from afar."""
     me = world.service("svc-deploy")
     desks = world.company.by_role[Role.DESK]
     for number, day_us in enumerate(days(world.plan)):

@@ -32,6 +32,8 @@ _FAVOURITES = 40
 _FAVOURITE_SHARE = 0.75
 _LOCKS_SCREEN = 0.7
 _CHAT_EVERY_S = 60.0
+_BY_ADDRESS = 0.04
+"""How often the file server is called by its address or an old name: NTLM can do that, Kerberos cannot."""
 
 
 def desk_life(world: World, person: Person) -> Iterator[Burst]:
@@ -160,28 +162,30 @@ def _mail_session(me: Actor, at_us: int, ip: str, port: int, sent: int, received
 
 
 def _shared_files(me: Actor, person: Person, day: Workday) -> Iterator[Burst]:
-    """Sessions on the file server: a few documents opened, some written back."""
     dice = me.dice
-    server = me.company.near(Role.FILES, me.host)
     share = dice.pick(("Teams", "Projects", "Finance", "Public"))
     at_us = day.arrives_us + dice.span_us(200, 2_000)
     while (at_us := at_us + dice.wait_us(900)) < day.leaves_us:
-        if not dice.chance(day.attention(at_us)):
-            continue
-        lasts_us = dice.span_us(15, 900)
-        visit = enter(
-            me, at_us, server, lasts_us=lasts_us, sent=dice.size(60_000, 1.5), received=dice.size(300_000, 1.5)
-        )
-        happenings = [*visit.happenings, open_share(me, visit, server, share)]
-        for number in range(dice.whole(1, 5)):
-            when_us = visit.at_us + number * lasts_us // 6 + dice.whole(0, 800_000)
-            suffix = dice.pick(DOCUMENT_SUFFIXES)
-            path = f"{person.department}\\{dice.pick(DOCUMENT_WORDS)}-{dice.whole(1, 90)}.{suffix}"
-            action = "write" if dice.chance(0.3) else "open"
-            happenings.append(touch(me, when_us, visit, server, share, path, action))
-            if number == 0 and dice.chance(0.5):
-                happenings.append(start(me, when_us + 700_000, PROGRAMS[suffix], f'"{path}"'))
-        yield Burst(at_us, happenings)
+        if dice.chance(day.attention(at_us)):
+            yield Burst(at_us, _work_on_files(me, at_us, share, person.department))
+
+
+def _work_on_files(me: Actor, at_us: int, share: str, folder: str) -> list[Happening]:
+    """A session on the file server: a few documents opened, some written back."""
+    dice, server = me.dice, me.company.near(Role.FILES, me.host)
+    lasts_us = dice.span_us(15, 900)
+    package = "NTLM" if dice.chance(_BY_ADDRESS) else "Kerberos"
+    sent, received = dice.size(60_000, 1.5), dice.size(300_000, 1.5)
+    visit = enter(me, at_us, server, package=package, lasts_us=lasts_us, sent=sent, received=received)
+    happenings = [*visit.happenings, open_share(me, visit, server, share)]
+    for number in range(dice.whole(1, 5)):
+        when_us = visit.at_us + number * lasts_us // 6 + dice.whole(0, 800_000)
+        suffix = dice.pick(DOCUMENT_SUFFIXES)
+        path = f"{folder}\\{dice.pick(DOCUMENT_WORDS)}-{dice.whole(1, 90)}.{suffix}"
+        happenings.append(touch(me, when_us, visit, server, share, path, "write" if dice.chance(0.3) else "open"))
+        if number == 0 and dice.chance(0.5):
+            happenings.append(start(me, when_us + 700_000, PROGRAMS[suffix], f'"{path}"'))
+    return happenings
 
 
 def _reports(me: Actor, person: Person, day: Workday) -> Iterator[Burst]:

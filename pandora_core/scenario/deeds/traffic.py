@@ -50,9 +50,10 @@ def look_up(
 ) -> list[Happening]:
     """Asks the domain controller for an address, unless the host still knows it; the controller may ask outside.
 
-    ``answer`` ``None`` stands for a name that does not exist. What strangers ask, they ask elsewhere.
+    ``answer`` ``None`` stands for a name that does not exist. What strangers ask, they ask elsewhere;
+    nobody asks for the address of an address.
     """
-    if me.host.role is Role.OUTSIDE or me.names.get(name, 0) > at_us:
+    if me.host.role is Role.OUTSIDE or name == answer or me.names.get(name, 0) > at_us:
         return []
     is_inside = name.endswith(DOMAIN)
     ttl_s = _INSIDE_TTL_S if is_inside else me.dice.pick(_OUTSIDE_TTLS_S)

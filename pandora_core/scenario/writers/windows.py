@@ -255,7 +255,7 @@ class WindowsLogs:
             "TargetImage": it.target_image,
             "GrantedAccess": it.access,
             "CallTrace": "C:\\Windows\\SYSTEM32\\ntdll.dll+9d4e4|C:\\Windows\\System32\\KERNELBASE.dll+2c13e",
-            "SourceUser": it.user,
+            "SourceUser": f"{NETBIOS}\\{it.user}",
         }
         yield self._forward.line(it.at_us, it.host, _ACCESS, data)
 

@@ -67,8 +67,9 @@ class Forwarder:
         """One event of a host; ``data`` is its EventData, by Windows' own names."""
         channel = kind.channel
         time = iso(at_us + self._clock.error_us(f"windows/{host.name}"))
+        zoned = f"{time[:-1]}+00:00"
         record = {
-            "EventTime": f"{time[:10]} {time[11:19]}",
+            "EventTime": zoned,
             "Hostname": host.fqdn,
             **_audit(channel, is_failure),
             "EventID": kind.event_id,
@@ -82,7 +83,7 @@ class Forwarder:
             "Channel": channel.name,
             "Category": kind.category,
             **data,
-            "EventReceivedTime": f"{time[:10]} {time[11:19]}",
+            "EventReceivedTime": zoned,
             "SourceModuleName": "eventlog",
             "SourceModuleType": "im_msvistalog",
             "@timestamp": f"{time[:23]}Z",

@@ -79,14 +79,15 @@ class Zeek:
         )  # fmt: skip
 
     def _dns(self, it: DnsQuery) -> Iterator[Line]:
+        number = zlib.crc32(it.connection.uid.encode()) & 0xFFFF
         code, word = (0, "NOERROR") if it.is_known else (3, "NXDOMAIN")
         ttls = ",".join([f"{it.ttl_s}.000000"] * len(it.answers)) or "-"
         kind = {"A": 1, "AAAA": 28, "TXT": 16, "CNAME": 5, "SRV": 33}[it.kind]
         yield self._row(
             "dns", it.at_us,
-            f"{_id(it.connection)}\tudp\t{zlib.crc32(it.connection.uid.encode()) & 0xFFFF}\t"
-            f"{it.rtt_us / SECOND_US:.6f}\t{it.name}\t1\tC_INTERNET\t{kind}\t{it.kind}\t{code}\t{word}\tF\tF\tT\tT\t0\t"
-            f"{_vector(it.answers)}\t{ttls}\tF",
+            f"{_id(it.connection)}\tudp\t{number}\t"
+            f"{it.rtt_us / SECOND_US:.6f}\t{it.name}\t1\tC_INTERNET\t{kind}\t{it.kind}\t{code}\t{word}\tF\tF\t"
+            f"T\tT\t0\t{_vector(it.answers)}\t{ttls}\tF",
         )  # fmt: skip
 
     def _http(self, it: HttpRequest) -> Iterator[Line]:
@@ -94,8 +95,8 @@ class Zeek:
         yield self._row(
             "http", it.at_us,
             f"{_id(it.connection)}\t1\t{it.method}\t{it.host}\t{_text(it.path)}\t-\t1.1\t{_text(it.agent)}\t-\t"
-            f"{it.sent_bytes}\t{it.received_bytes}\t{it.status}\t{_STATUS.get(it.status, '-')}\t-\t-\t(empty)\t-\t-\t-\t"
-            f"-\t-\t-\t{fuid}\t-\t{it.mime if it.mime and it.received_bytes else '-'}",
+            f"{it.sent_bytes}\t{it.received_bytes}\t{it.status}\t{_STATUS.get(it.status, '-')}\t-\t-\t(empty)\t-\t"
+            f"-\t-\t-\t-\t-\t{fuid}\t-\t{it.mime if it.mime and it.received_bytes else '-'}",
         )  # fmt: skip
 
     def _tls(self, it: TlsHandshake) -> Iterator[Line]:

@@ -1,4 +1,4 @@
-"""Owns the columns of Zeek's logs (Zeek 6, ``base/protocols/*/main.zeek``) and the two ways to write a row of them."""
+"""Owns the columns of Zeek's logs (Zeek 6, ``base/protocols/*/main.zeek``) and the two ways to write a row."""
 
 from __future__ import annotations
 
