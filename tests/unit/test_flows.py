@@ -16,6 +16,11 @@ ARGUS = "StartTime,Dur,Proto,SrcAddr,Sport,Dir,DstAddr,Dport,State,sTos,dTos,Tot
 WEB = "2024/05/01 12:00:00.325010,0.027947,tcp,192.0.2.7,4022,   ->,192.0.2.1,80,FSPA_FSPA,0,,9,900,400,5,flow=x"
 
 
+def is_storable(value: FieldValue) -> bool:
+    """Whether a number is finite and has no more than 64 bits."""
+    return isinstance(value, str | list) or abs(value) < 1 << 63
+
+
 def decode(*lines: str | bytes) -> list[Decoded]:
     decoder = FlowsFormat().decoder(None, filename="", modified_us=0)
     return decoder.decode([line.encode() if isinstance(line, str) else line for line in lines])
@@ -256,6 +261,19 @@ class TestNetflow:
         assert found.outcome == "failure"
         assert event(header, "- - - - - - - 1714564800 1714564860 -").source_ip is None
 
+    def test_numbers_in_any_writing_are_numbers(self) -> None:
+        header = "stime,dur,srcip,sport,dstip,dsport,proto,service,sbytes,sload,note"
+        found = event(header, "1714564800,2e-06,192.0.2.7,0,192.0.2.1,0,udp,-,12.0,5.28e+08,1e99999")
+        assert (found.more["event.duration"], found.more["source.bytes"]) == (2_000, 12)
+        assert (found.more["flows.sload"], found.more["flows.note"]) == (528_000_000.0, "1e99999")
+        assert (found.source_port, found.protocol, "flows.sport" in found.more) == (None, None, False)
+
+    def test_numbers_beyond_64_bits_are_kept_as_text(self) -> None:
+        found = argus(Dur="999999999999", SrcBytes="9" * 30, SrcPkts="-1")
+        assert found.more["flows.Dur"] == "999999999999"
+        assert "event.duration" not in found.more
+        assert "source.bytes" not in found.more
+
 
 class TestLines:
     def test_a_row_of_another_width_is_bad(self) -> None:
@@ -312,3 +330,4 @@ class TestLines:
         json.dumps(decoder.state())
         for one in decoded:
             assert one is None or isinstance(one, Event | BadLine)
+            assert not isinstance(one, Event) or all(is_storable(value) for value in one.more.values())

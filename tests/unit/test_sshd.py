@@ -682,4 +682,5 @@ def test_no_content_makes_a_decoder_raise(log_format: LogFormat, data: st.DataOb
     for one in decoded:
         assert one is None or isinstance(one, Event | BadLine)
         if isinstance(one, Event):
+            assert all(abs(number) < 1 << 63 for number in (one.count, *one.more.values()) if isinstance(number, int))
             assert not any(character in json.dumps(one.message, ensure_ascii=False) for character in "\x1b\x9b\u202e")

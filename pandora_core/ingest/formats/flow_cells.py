@@ -26,7 +26,7 @@ _COUNTERS_TELL = frozenset({"", "-", "ECO"})
 _CONVERSING = frozenset({"tcp", "udp", "sctp", "dccp", "icmp", "ipv6-icmp", "arp"})
 
 _FLAG_LETTERS = "FSRPAUEC"  # bits 0 to 7 of the TCP flags, RFC 9293 §3.1
-_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,17})(?:\.\d{1,17})?", re.ASCII)
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,17})(?:\.\d{1,17})?(?:[eE][+-]?\d\d?)?", re.ASCII)
 _EPOCH = re.compile(r"(\d{1,19})(?:\.(\d{1,9}))?", re.ASCII)
 _DAY_FIRST = re.compile(r"(\d\d?)/(\d\d?)/(\d{4}) (\d\d?):(\d\d)(?::(\d\d))?(?:\.(\d{1,9}))?(?: ([AP])M)?", re.ASCII)
 _HEX = re.compile(r"0x[0-9a-fA-F]{1,4}", re.ASCII)
@@ -53,12 +53,12 @@ def count(text: str) -> int | None:
     """A count or size; ``12.0`` too, as some tools write it."""
     if text.isdecimal() and len(text) <= 18:
         return int(text)
-    return int(float(text)) if text[:1] != "-" and _NUMBER.fullmatch(text) else None
+    return _bounded(float(text)) if _NUMBER.fullmatch(text) else None
 
 
 def duration_ns(text: str, unit_ns: int) -> int | None:
     """A duration in units of ``unit_ns`` as nanoseconds."""
-    return round(float(text) * unit_ns) if len(text) <= 32 and text.replace(".", "", 1).isdecimal() else None
+    return _bounded(float(text) * unit_ns) if _NUMBER.fullmatch(text) else None
 
 
 @lru_cache(maxsize=16_384)
@@ -88,7 +88,7 @@ def scalar(text: str) -> Scalar:
     """A number where the text is exactly one, else the text."""
     if _NUMBER.fullmatch(text) is None:
         return text
-    return float(text) if "." in text else int(text)
+    return int(text) if text.removeprefix("-").isdecimal() else float(text)
 
 
 @lru_cache(maxsize=4_096)
@@ -154,6 +154,11 @@ def _second_us(text: str) -> int | None:
     except ValueError:
         return None
     return int((moment - EPOCH).total_seconds()) * SECOND_US
+
+
+def _bounded(number: float) -> int | None:
+    """A number as an integer of 63 bits, or ``None``: what is negative or larger is no count."""
+    return round(number) if 0 <= number < 1 << 63 else None
 
 
 def _fraction_us(digits: str) -> int:

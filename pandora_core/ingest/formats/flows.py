@@ -25,6 +25,7 @@ from pandora_core.model import BadLine, Event, FieldValue
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SNIFFED_LINES = 20
 _UNSET = frozenset({"", "-", "(empty)"})
+_NO_PORT = _UNSET | {"0"}
 _ICMP = frozenset({"icmp", "ipv6-icmp"})
 _MAC = re.compile(r"[0-9a-fA-F]{2}(?::[0-9a-fA-F]{2}){5}")
 
@@ -133,7 +134,7 @@ class _Table:
             destination_ip=destination_ip,
             destination_port=destination_port,
             transport=transport,
-            protocol=cells[at.service].lower() or None,
+            protocol=None if cells[at.service] in _UNSET else cells[at.service].lower(),
             more=more,
         )
 
@@ -154,9 +155,9 @@ class _Table:
             source, destination = port(cells[at.source_port]), port(cells[at.destination_port])
         elif said := icmp_type_and_code(cells[at.source_port]):
             more["icmp.type"], more["icmp.code"] = said
-        if source is None:
+        if source is None and cells[at.source_port] not in _NO_PORT:
             self._keep(cells, at.source_port, more)
-        if destination is None:
+        if destination is None and cells[at.destination_port] not in _NO_PORT:
             self._keep(cells, at.destination_port, more)
         return source, destination
 
@@ -193,7 +194,7 @@ class _Table:
         if taken_ns is None:
             self._keep(cells, at.duration, more)
             end_us = time_us(cells[at.end])
-            taken_ns = (end_us - at_us) * 1_000 if end_us is not None and end_us >= at_us else None
+            taken_ns = (end_us - at_us) * 1_000 if end_us is not None and 0 <= end_us - at_us < 1 << 53 else None
         if taken_ns is not None:
             more["event.duration"] = taken_ns
 

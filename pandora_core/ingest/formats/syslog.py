@@ -49,7 +49,7 @@ _TRADITIONAL = re.compile(
 _ISO = re.compile(r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?) " + _REST, _FLAGS)
 _RFC5424 = re.compile(
     r"\d{1,2} (?P<time>\S+) (?P<host>\S+) (?P<program>\S+) (?P<pid>\S+) (?P<id>\S+) "
-    r"(?P<data>-|(?:\[(?:[^\]\\]|\\.)*\])+)(?: (?P<message>.*))?",
+    r"(?P<data>-|(?:\[(?:[^\]\\]++|\\.)*+\])+)(?: (?P<message>.*))?",
     _FLAGS,
 )
 _PRIORITY = re.compile(r"<(\d{1,3})>", re.ASCII)
