@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import glob
 import json
 import os
 import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pandora_core import config, process
 from pandora_core.config import Settings
@@ -18,6 +19,10 @@ from pandora_core.errors import ConfigError, StoreError
 from pandora_core.store.operator import Operator
 from pandora_core.store.reader import Reader
 from pandora_core.store.store import FILE_NAME, Store
+
+if TYPE_CHECKING:
+    from pandora_core.engine import Engine
+    from pandora_core.service import Service
 
 
 def settings_of(data: Path | None) -> Settings:
@@ -66,6 +71,55 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
+def run_engine(settings: Settings) -> None:
+    """Be the engine until SIGTERM or SIGINT; a hang-up of the terminal is not for it.
+
+    Raises:
+        EngineRunningError: another process is the engine of this data folder.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with process.engine_lock(settings.data), _store_of(settings) as store:
+        _service(settings, store).run(stop)
+
+
+def ingest(settings: Settings, patterns: Sequence[str], format_name: str) -> dict[str, Any]:
+    """Read patterns to their end and say what was read: here, or by the engine if one runs.
+
+    Raises:
+        SourceError: nothing is there under a pattern.
+    """
+    from pandora_core.ingest.tail import SourceSpec
+    from pandora_core.service import read_once
+
+    check_format(format_name)
+    wanted = [absolute(pattern) for pattern in patterns]
+    _refuse_missing(wanted)
+    raise_file_limit()
+    try:
+        with process.engine_lock(settings.data), _store_of(settings) as store:
+            engine = _engine(settings, store)
+            done = read_once(engine, store, [SourceSpec(pattern, format_name) for pattern in wanted])
+            engine.close()
+            return done
+    except EngineRunningError:
+        if "-" in wanted:
+            raise
+        with _store_of(settings) as store:
+            return _await_import(settings, store, wanted, format_name)
+
+
+def raise_file_limit() -> None:
+    """Let this process open as many files as it may: a folder of rotated logs has thousands."""
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536) if hard > 0 else 65_536, hard))
+
+
 def engine_pid(data: Path | None) -> int | None:
     """Process id of the engine of a data folder, or ``None``."""
     return process.running_pid(config.load(data).data)
@@ -107,3 +161,52 @@ def write_private(path: Path, text: str) -> None:
         raise StoreError(f"cannot write: {error.strerror}", where=str(path), hint="choose another name") from error
     with open(descriptor, "w", encoding="utf-8") as stream:
         stream.write(text)
+
+
+@contextlib.contextmanager
+def _store_of(settings: Settings) -> Iterator[Store]:
+    store = Store(settings.data / FILE_NAME)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _engine(settings: Settings, store: Store) -> Engine:
+    from pandora_core.engine import Engine, EngineOptions
+    from pandora_core.ingest.recognise import formats
+
+    options = EngineOptions(settings.batch_size, int(settings.silent_after_s * SECOND_US))
+    return Engine(store, formats(), clock=now_us, options=options)
+
+
+def _service(settings: Settings, store: Store) -> Service:
+    from pandora_core.service import Service, ServiceOptions
+    from pandora_core.store.maintenance import Retention
+
+    raise_file_limit()
+    retention = Retention(
+        max_age_us=int(settings.retain_days * DAY_US) or None, max_bytes=int(settings.retain_gb * 1e9) or None
+    )
+    return Service(_engine(settings, store), store, ServiceOptions(settings.poll_s, settings.scan_s, retention))
+
+
+def _await_import(settings: Settings, store: Store, patterns: list[str], format_name: str) -> dict[str, Any]:
+    number = operator_of(store).request_import(patterns, format_name, at_us=now_us())
+    reader = Reader(store)
+    while True:
+        request = next(row for row in reader.imports() if row.id == number)
+        if request.state == "done":
+            done: dict[str, Any] = json.loads(request.summary)
+            return done
+        if request.state == "failed":
+            raise SourceError(request.summary)
+        if process.running_pid(settings.data) is None:
+            raise EngineError("the engine ended before the import did", hint="run the import again: nothing is lost")
+        time.sleep(0.1)
+
+
+def _refuse_missing(patterns: Sequence[str]) -> None:
+    for pattern in patterns:
+        if pattern != "-" and not glob.has_magic(pattern) and not os.path.lexists(pattern):
+            raise SourceError("there is no such file or folder", where=pattern, hint="check the path; quote globs")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from pandora_core.detect.alerts import alerts_of, entity_score
+from pandora_core.detect.alerts import EntityFile
 from pandora_core.detect.behaviour import Fired
 from pandora_core.detect.triage import CLOSED, effective, fold
 from pandora_core.model import Action, ActionKind, Alert, EntityRef, Verdict
@@ -24,18 +24,12 @@ class Findings:
     gone_entities: list[EntityRef] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class _File:
-    fired: dict[str, Fired]
-    alerts: dict[str, Alert]
-
-
 class Casebook:
     """Keeps recently active entities in memory; the store holds them all."""
 
     def __init__(self, writer: Writer, actions: Iterable[Action]) -> None:
         self._writer = writer
-        self._files: dict[EntityRef, _File] = {}
+        self._files: dict[EntityRef, EntityFile] = {}
         self._home: dict[str, EntityRef] = {}
         self._actions: dict[str, list[Action]] = {}
         self._dismissed: set[str] = set()
@@ -44,76 +38,82 @@ class Casebook:
 
     def apply(self, fired: Sequence[Fired], actions: Sequence[Action] = ()) -> Findings:
         """Take detections and operators' actions in; returns everything that is different now."""
-        dirty = dict.fromkeys(self._note(actions))
-        self._learn_homes(fired)
-        for item in fired:
-            ref = item.detection.entity
-            before = self._home.get(item.detection.id)
-            if before is not None and before != ref:
-                self._open(before).fired.pop(item.detection.id, None)
-                dirty[before] = None
-            self._open(ref).fired[item.detection.id] = item
-            self._home[item.detection.id] = ref
-            dirty[ref] = None
+        dirty = self._route(fired)
+        for ref in self._note(actions):
+            self._open(ref)
+            dirty.setdefault(ref, [])
         findings = Findings()
-        for ref in dirty:
-            self._conclude(ref, findings)
+        for ref, items in dirty.items():
+            self._conclude(ref, items, findings)
         self._name_successors(findings)
         self._forget()
         return findings
 
+    def _route(self, fired: Sequence[Fired]) -> dict[EntityRef, list[Fired]]:
+        """Each detection to its entity; one that turned out to be another entity's leaves the old one."""
+        self._learn_homes(fired)
+        dirty: dict[EntityRef, list[Fired]] = {}
+        for item in fired:
+            number, ref = item.detection.id, item.detection.entity
+            before = self._home.get(number, ref)
+            if before != ref:
+                self._open(before).remove([number])
+                dirty.setdefault(before, [])
+            dirty.setdefault(ref, []).append(item)
+            self._home[number] = ref
+        return dirty
+
     def _note(self, actions: Iterable[Action]) -> list[EntityRef]:
         """Takes actions in; returns the entities whose alerts they are about."""
-        subjects = dict.fromkeys(
-            action.subject for action in actions if not self._actions.setdefault(action.subject, []).append(action)
-        )
+        subjects: dict[str, None] = {}
+        for action in actions:
+            self._actions.setdefault(action.subject, []).append(action)
+            subjects[action.subject] = None
         for subject in subjects:
-            done = self._actions[subject]
-            triage = fold(done)
-            refuted = triage.verdict in (Verdict.FALSE_POSITIVE, Verdict.BENIGN)
-            self._dismissed.add(subject) if refuted else self._dismissed.discard(subject)
-            self._closed.pop(subject, None)
-            if triage.state == CLOSED:
-                self._closed[subject] = max(a.event_id for a in effective(done) if a.kind is ActionKind.CLOSE)
-        return self._writer.entities_of_alerts(list(subjects))
+            self._weigh(subject)
+        return self._writer.entities_of_alerts(list(subjects)) if subjects else []
+
+    def _weigh(self, subject: str) -> None:
+        """What all actions on one alert mean: whether it counts, and whether it takes new detections."""
+        done = self._actions[subject]
+        triage = fold(done)
+        self._dismissed.discard(subject)
+        self._closed.pop(subject, None)
+        if triage.verdict in (Verdict.FALSE_POSITIVE, Verdict.BENIGN):
+            self._dismissed.add(subject)
+        if triage.state == CLOSED:
+            self._closed[subject] = max(act.event_id for act in effective(done) if act.kind is ActionKind.CLOSE)
 
     def _learn_homes(self, fired: Sequence[Fired]) -> None:
         unknown = [item.detection.id for item in fired if item.detection.id not in self._home]
         if unknown:
             self._home |= self._writer.entity_of_detection(unknown)
 
-    def _open(self, ref: EntityRef) -> _File:
+    def _open(self, ref: EntityRef) -> EntityFile:
+        """The file of an entity, from the store if need be; what it says then was written before."""
         file = self._files.pop(ref, None)
         if file is None:
-            fired = {item.detection.id: item for item in self._writer.fired_of(ref)}
-            alerts = {alert.id: alert for alert in self._alerts(ref, fired)}
-            file = _File(fired, alerts)
+            file = EntityFile(ref, self._writer.fired_of(ref))
+            file.judge(self._dismissed, self._closed)
+            file.changes()
+            self._home.update(dict.fromkeys(file.fired, ref))
         self._files[ref] = file
         return file
 
-    def _conclude(self, ref: EntityRef, findings: Findings) -> None:
+    def _conclude(self, ref: EntityRef, items: Sequence[Fired], findings: Findings) -> None:
         file = self._open(ref)
-        alerts = {alert.id: alert for alert in self._alerts(ref, file.fired)}
-        findings.alerts += [alert for alert in alerts.values() if file.alerts.get(alert.id) != alert]
-        findings.gone_alerts |= dict.fromkeys(alert_id for alert_id in file.alerts if alert_id not in alerts)
-        file.alerts = alerts
+        file.judge(self._dismissed, self._closed)
+        file.update(items)
+        changes = file.changes()
+        findings.alerts += changes.alerts
+        findings.gone_alerts |= dict.fromkeys(changes.gone)
         if not file.fired:
             findings.gone_entities.append(ref)
             return
         detections = [item.detection for item in file.fired.values()]
-        findings.entities.append(
-            EntityState(
-                ref=ref,
-                score=entity_score(ref, _ordered(file.fired), self._dismissed),
-                as_of_us=max(detection.last_seen_us for detection in detections),
-                first_seen_us=min(detection.first_seen_us for detection in detections),
-                last_seen_us=max(detection.last_seen_us for detection in detections),
-                detections=len(detections),
-            )
-        )
-
-    def _alerts(self, ref: EntityRef, fired: dict[str, Fired]) -> list[Alert]:
-        return alerts_of(ref, _ordered(fired), self._dismissed, self._closed)
+        last_us = max(detection.last_seen_us for detection in detections)
+        first_us = min(detection.first_seen_us for detection in detections)
+        findings.entities.append(EntityState(ref, file.score(), last_us, first_us, last_us, len(detections)))
 
     def _name_successors(self, findings: Findings) -> None:
         """An alert goes when its detections turn out to be another entity's: say under which id they are now."""
@@ -126,10 +126,6 @@ class Casebook:
 
     def _forget(self) -> None:
         while len(self._files) > MAX_ENTITIES:
-            ref = next(iter(self._files))
-            for number in self._files.pop(ref).fired:
+            file = self._files.pop(next(iter(self._files)))
+            for number in file.fired:
                 self._home.pop(number, None)
-
-
-def _ordered(fired: dict[str, Fired]) -> list[Fired]:
-    return sorted(fired.values(), key=lambda item: (item.event_id, item.detection.id))

@@ -8,24 +8,29 @@ detectors' state is a snapshot plus the stored events after it.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping, Sequence
+import os
+import socket
+import zlib
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 
+from pandora_core import __version__
 from pandora_core.casebook import Casebook
 from pandora_core.detect.pipeline import Pipeline
 from pandora_core.detect.watermark import Watermark
-from pandora_core.ingest.format import LogFormat
-from pandora_core.ingest.intake import Intake, Mark, Run
+from pandora_core.ingest.format import LogFormat, text_of
+from pandora_core.ingest.intake import Intake, Run
 from pandora_core.ingest.tail import Follower, SourceSpec
-from pandora_core.model import MINUTE_US, Event
+from pandora_core.journal import Journal
+from pandora_core.model import DAY_US, MINUTE_US, SECOND_US, Action, BadLine, Event
 from pandora_core.store.reader import Reader
+from pandora_core.store.rows import BadLineRow, EngineStatus, RawLine
 from pandora_core.store.store import Store
-from pandora_core.store.writer import Batch, Writer, event_tuple
-
-log = logging.getLogger(__name__)
+from pandora_core.store.writer import Batch, Snapshot, Writer, event_tuple
 
 SNAPSHOT_EVENTS = 200_000
 """A snapshot of the detectors is written after so many events: a restart replays at most these."""
@@ -34,7 +39,9 @@ KEPT_BAD_LINES = 1000
 """Bad lines of one file that are kept for a look; further ones are only counted."""
 
 _EXCERPT_CHARS = 400
-_RECENT_RUNS = 256
+_RECENT_RUNS = 128
+_CATCHING_UP_BYTES = 4 << 20
+_LINE_BYTES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +54,67 @@ class EngineOptions:
 
 @dataclass(slots=True)
 class Tally:
-    """What was read so far; ``by_format`` counts events, ``lines`` are data lines: events and bad lines."""
+    """What this engine read; ``lines`` are data lines, so that lines = events + bad lines."""
 
     events: int = 0
     bad_lines: int = 0
-    by_format: dict[str, int] = field(default_factory=dict)
-    by_dataset: dict[str, int] = field(default_factory=dict)
+    by_format: Counter[str] = field(default_factory=Counter)
+    by_dataset: Counter[str] = field(default_factory=Counter)
+
+    alerts: set[str] = field(default_factory=set)
+    """Ids of the alerts that were opened or got news."""
+
+    @property
+    def lines(self) -> int:
+        return self.events + self.bad_lines
+
+    def since(self, before: Tally) -> Tally:
+        """What was read after an earlier copy was taken."""
+        return Tally(
+            self.events - before.events,
+            self.bad_lines - before.bad_lines,
+            self.by_format - before.by_format,
+            self.by_dataset - before.by_dataset,
+            self.alerts - before.alerts,
+        )
+
+    def copy(self) -> Tally:
+        """The tally as it is now."""
+        return Tally(self.events, self.bad_lines, Counter(self.by_format), Counter(self.by_dataset), set(self.alerts))
+
+
+class _State(msgspec.Struct, frozen=True):
+    """What a snapshot holds: the detectors' state and the watermark at the same event."""
+
+    watermark_us: int
+    claimed_us: int | None
+    detectors: bytes
+
+
+class _Judged(NamedTuple):
+    """A run whose lines are still in memory: the numbers that its events got are those after ``before``."""
+
+    before: int
+    after: int
+    run: Run
+    path: str
+
+    def raw_lines(self, wanted: Mapping[int, None]) -> Iterator[RawLine]:
+        """The lines of the wanted events that are of this run."""
+        inside = [number for number in wanted if self.before < number <= self.after]
+        if not inside:
+            return
+        number = self.before
+        for place in range(self.run.start, self.run.stop):
+            if type(self.run.decoded[place]) is Event:
+                number += 1
+                text = self.run.texts[place]
+                if number in wanted and isinstance(text, bytes):
+                    yield RawLine(number, self.path, self.run.first_number + place, zlib.compress(text))
 
 
 class Engine:
-    """Reads sources into a store until told to stop. One per data folder: the caller holds the engine lock.
+    """Reads sources into a store. One per data folder: the caller holds the engine lock.
 
     ``clock`` gives the present in microseconds since the epoch; only states and rates that people see depend on it.
     """
@@ -64,68 +122,191 @@ class Engine:
     def __init__(
         self,
         store: Store,
-        sources: Sequence[SourceSpec],
         formats: Mapping[str, LogFormat],
         *,
-        follow: bool,
         clock: Callable[[], int],
         options: EngineOptions | None = None,
         pipeline: Pipeline | None = None,
     ) -> None:
         self.tally = Tally()
         self._clock = clock
+        self._formats = formats
         self._options = options or EngineOptions()
         self._reader, self._writer = Reader(store), Writer(store)
-        self._files = {(row.path, row.member): row for row in self._reader.files()}
-        self._marks = {key: msgspec.json.decode(row.checkpoint, type=Mark) for key, row in self._files.items()}
-        self._follower = Follower(sources, [mark.checkpoint for mark in self._marks.values()], formats, follow=follow)
-        self._intake = Intake(self._skip_of)
+        self._journal = Journal(self._reader.files(), clock)
+        self._followers: list[Follower] = []
+        self._intake = Intake(self._journal.skip_of)
         self._pipeline = pipeline or Pipeline()
         self._watermark = Watermark()
         self._actions_seen = 0
         self._casebook = Casebook(self._writer, self._new_actions())
         self._last_event_id = self._writer.last_event_id()
-        self._last_snapshot_id = 0
-        self._recent: list[tuple[int, int, Run, int]] = []
+        self._snapshot_event_id = 0
+        self._recent: deque[_Judged] = deque(maxlen=_RECENT_RUNS)
+        self._started_us = self._told_us = clock()
+        self._told_events = 0
+        self._rate = 0.0
+        self._backlog_bytes = 0
         self._restore()
+
+    def follow(self, sources: Sequence[SourceSpec], *, follow: bool) -> Follower:
+        """Read sources from now on: once to their end, or for as long as they grow."""
+        follower = Follower(sources, self._journal.checkpoints(), self._formats, follow=follow)
+        self._followers.append(follower)
+        return follower
+
+    def unfollow(self, follower: Follower) -> None:
+        """Read a follower's sources no more."""
+        self._followers.remove(follower)
+        self._intake.drop(follower.files)
+        self._journal.forget(follower.files)
+        follower.close()
 
     def step(self) -> int:
         """Take one batch from the sources to the store; returns how many lines it held."""
-        self._intake.offer(self._follower.pending())
+        for follower in self._followers:
+            self._intake.offer(follower.pending())
         runs = self._intake.take(self._options.batch_size)
         actions = self._new_actions()
         if not runs and not actions:
             return 0
         batch = Batch(minute_us=self._clock() // MINUTE_US * MINUTE_US)
+        self._watermark.ceiling_us = self._clock() + DAY_US
         for run in runs:
             self._judge(run, batch)
-        batch.fired = self._pipeline.changed()
-        batch.edges = self._pipeline.edges()
+        batch.fired, batch.edges = self._pipeline.changed(), self._pipeline.edges()
         self._conclude(batch, actions)
         self._keep_raw_lines(batch)
-        batch.files = self._progress(runs)
-        batch.status = self._status("live")
-        if self._last_event_id - self._last_snapshot_id >= SNAPSHOT_EVENTS:
-            batch.snapshot = self._snapshot()
-        self._writer.commit(batch)
+        batch.files = self._journal.progress(runs)
+        if self._last_event_id - self._snapshot_event_id >= SNAPSHOT_EVENTS:
+            batch.snapshot = self._take_snapshot()
+        self._commit(batch, "live")
         return sum(run.stop - run.start for run in runs)
+
+    def tell(self, state: str) -> None:
+        """Write what the engine and its files are doing when there is nothing else to write."""
+        self._commit(Batch(files=self._journal.states(self._followers, self._options.silent_after_us)), state)
+
+    def close(self) -> None:
+        """Leave a snapshot, so that the next start has nothing to replay, and say that the engine stopped."""
+        files = self._journal.states(self._followers, self._options.silent_after_us)
+        self._commit(Batch(files=files, snapshot=self._take_snapshot()), "stopped")
+        for follower in self._followers:
+            follower.close()
 
     def _judge(self, run: Run, batch: Batch) -> None:
         """The hot path: every line of a run becomes a row, and the detectors see its event."""
-        file = self._file_row(run.feed.file)
+        entry = self._journal.entry(run.feed.file)
         decoded, positions, lengths = run.decoded, run.positions, run.lengths
-        observe, rows, number = self._pipeline.observe, batch.events, self._last_event_id
-        first_number, file_id, advance = run.first_number, file.id, self._watermark.advance
+        observe, advance, append = self._pipeline.observe, self._watermark.advance, batch.events.append
+        first_number, file_id, number = run.first_number, entry.id, self._last_event_id
+        first_us, last_us, bad = 1 << 62, -(1 << 62), 0
+        datasets = self.tally.by_dataset
         for place in range(run.start, run.stop):
             item = decoded[place]
             if type(item) is Event:
                 number += 1
                 observe(number, item)
-                advance(item.at_us)
-                rows.append(
-                    event_tuple(number, file_id, positions[place], lengths[place], first_number + place, item)
-                )
-            elif item is not None:
-                batch.bad_lines.append(self._bad_line(run, place, file, item))
-        self._recent.append((self._last_event_id, number, run, file_id))
+                at_us = item.at_us
+                advance(at_us)
+                if at_us < first_us:
+                    first_us = at_us
+                if at_us > last_us:
+                    last_us = at_us
+                datasets[item.dataset] += 1
+                append(event_tuple(number, file_id, positions[place], lengths[place], first_number + place, item))
+            elif type(item) is BadLine:
+                bad += 1
+                if entry.bad_lines + bad <= KEPT_BAD_LINES:
+                    batch.bad_lines.append(_bad_line(run, place, file_id, item))
+        self._recent.append(_Judged(self._last_event_id, number, run, entry.path))
+        entry.count(number - self._last_event_id, bad, first_us, last_us)
+        self._count(entry.format, number - self._last_event_id, bad)
         self._last_event_id = number
+
+    def _count(self, format_name: str, events: int, bad_lines: int) -> None:
+        self.tally.events += events
+        self.tally.bad_lines += bad_lines
+        self.tally.by_format[format_name] += events
+
+    def _conclude(self, batch: Batch, actions: Sequence[Action]) -> None:
+        """What the batch's detections and the operators' new actions mean for entities and alerts."""
+        findings = self._casebook.apply(batch.fired, actions)
+        batch.alerts, batch.gone_alerts = findings.alerts, findings.gone_alerts
+        batch.entities, batch.gone_entities = findings.entities, findings.gone_entities
+        self.tally.alerts.update(alert.id for alert in batch.alerts)
+        self.tally.alerts.difference_update(batch.gone_alerts)
+
+    def _keep_raw_lines(self, batch: Batch) -> None:
+        """Logs rotate away: the lines that detections show are copied, from memory or from where they stand."""
+        wanted = dict.fromkeys(number for fired in batch.fired for number in fired.detection.event_ids)
+        if not wanted:
+            return
+        batch.raw_lines = [line for judged in self._recent for line in judged.raw_lines(wanted)]
+        found = {line.event_id for line in batch.raw_lines}
+        for number, file_id, position, length, line_number in self._writer.unkept_events(
+            [number for number in wanted if number not in found]
+        ):
+            line = self._journal.read_back(file_id, position, length)
+            if line is not None:
+                batch.raw_lines.append(RawLine(number, line[0], line_number, zlib.compress(line[1])))
+
+    def _new_actions(self) -> list[Action]:
+        actions = self._reader.actions(self._actions_seen)
+        if actions:
+            self._actions_seen = actions[-1].id
+        return actions
+
+    def _restore(self) -> None:
+        """The detectors as they were after the last committed event: the snapshot, and the events after it again.
+
+        What these events made the detectors say is written already, so it is not told twice.
+        """
+        snapshot = self._writer.snapshot()
+        if snapshot is not None and snapshot.version == Pipeline.VERSION:
+            state = msgspec.msgpack.decode(snapshot.state, type=_State)
+            self._pipeline.restore(state.detectors)
+            self._watermark = Watermark(state.watermark_us, state.claimed_us)
+            self._snapshot_event_id = snapshot.event_id
+        self._watermark.ceiling_us = self._clock() + DAY_US
+        for number, event in self._writer.events_after(self._snapshot_event_id):
+            self._pipeline.observe(number, event)
+            self._watermark.advance(event.at_us)
+        self._pipeline.changed()
+        self._pipeline.edges()
+
+    def _take_snapshot(self) -> Snapshot:
+        state = _State(self._watermark.now_us, self._watermark.claimed_us, self._pipeline.snapshot())
+        self._snapshot_event_id = self._last_event_id
+        return Snapshot(self._last_event_id, self._clock(), Pipeline.VERSION, msgspec.msgpack.encode(state))
+
+    def _commit(self, batch: Batch, state: str) -> None:
+        now = self._clock()
+        if now - self._told_us >= SECOND_US or state != "live":
+            self._rate = (self.tally.events - self._told_events) * SECOND_US / max(now - self._told_us, 1)
+            self._told_us, self._told_events = now, self.tally.events
+            self._backlog_bytes = sum(f.backlog_bytes() for follower in self._followers for f in follower.files)
+        batch.status = EngineStatus(
+            pid=os.getpid(),
+            host=socket.gethostname(),
+            version=__version__,
+            state="catching-up" if state == "live" and self._backlog_bytes > _CATCHING_UP_BYTES else state,
+            started_at_us=self._started_us,
+            heartbeat_us=now,
+            watermark_us=self._watermark.now_us,
+            last_event_id=self._last_event_id,
+            events_per_s=self._rate,
+            backlog_bytes=self._backlog_bytes,
+            lag_s=self._lag_s(),
+        )
+        self._writer.commit(batch)
+
+    def _lag_s(self) -> float:
+        """How long the backlog will take at the present rate, at some 200 bytes a line."""
+        return self._backlog_bytes / (_LINE_BYTES * self._rate) if self._backlog_bytes and self._rate else 0.0
+
+
+def _bad_line(run: Run, place: int, file_id: int, bad: BadLine) -> BadLineRow:
+    text = run.texts[place]
+    excerpt = text_of(text[: 4 * _EXCERPT_CHARS])[:_EXCERPT_CHARS] if isinstance(text, bytes) else ""
+    return BadLineRow(file_id, run.first_number + place, run.positions[place], bad.reason, excerpt)

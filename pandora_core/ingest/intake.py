@@ -129,9 +129,12 @@ class Intake:
                 self._feeds[self._added] = Feed(file, self._skips(file))
                 self._refill(self._added)
 
-    @property
-    def is_empty(self) -> bool:
-        return not self._heap
+    def drop(self, files: list[LogFile]) -> None:
+        """Forget what was read ahead of files that are read no more: their marks stand before it."""
+        gone = {id(file) for file in files}
+        self._feeds = {number: feed for number, feed in self._feeds.items() if id(feed.file) not in gone}
+        self._heap = [entry for entry in self._heap if entry[-1] in self._feeds]
+        heapq.heapify(self._heap)
 
     def take(self, limit: int) -> list[Run]:
         """The next lines in the order of event time, ``limit`` of them or as many as there are."""

@@ -278,6 +278,8 @@ def _edge_row(edge: Edge, change: int) -> dict[str, Any]:
         "source": edge.source,
         "destination": edge.destination,
         "user_name": edge.user,
+        "source_name": edge.source_name,
+        "destination_name": edge.destination_name,
         "first_seen_us": edge.first_seen_us,
         "last_seen_us": edge.last_seen_us,
         "count": edge.count,

@@ -61,6 +61,8 @@ CREATE TABLE edges (
     source TEXT NOT NULL,
     destination TEXT NOT NULL,
     user_name TEXT NOT NULL,
+    source_name TEXT NOT NULL,
+    destination_name TEXT NOT NULL,
     first_seen_us INTEGER NOT NULL,
     last_seen_us INTEGER NOT NULL,
     count INTEGER NOT NULL,
