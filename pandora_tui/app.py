@@ -50,7 +50,7 @@ class PandoraApp(App[None]):
     """
 
     TITLE = "Pandora"
-    CSS_PATH = "app.tcss"
+    CSS_PATH = Path(__file__).with_name("app.tcss")
     ENABLE_COMMAND_PALETTE: ClassVar[bool] = False  # ours reads the registry, and draws no emoji
     BINDINGS: ClassVar[list[BindingType]] = bindings(EVERYWHERE)
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
@@ -227,9 +227,10 @@ class PandoraApp(App[None]):
     def _print_error_renderables(self) -> None:
         """Called when the terminal is the shell's again: leave our notice there instead of Textual's traceback."""
         self._exit_renderables.clear()
-        if self._crash_notice and sys.__stderr__ is not None:
+        notice, self._crash_notice = self._crash_notice, ""
+        if notice and sys.__stderr__ is not None:
             with contextlib.suppress(OSError):  # the terminal is gone, and the crash log has it all
-                print(self._crash_notice, file=sys.__stderr__, flush=True)
+                print(notice, file=sys.__stderr__, flush=True)
 
 
 def run_console(app: PandoraApp) -> int:

@@ -24,7 +24,7 @@ def sparkline(values: Sequence[float], cells: int, *, low: float = 0.0, high: fl
         return "".join(_ASCII_LEVELS[height] for height in heights)
     heights = _heights(values, 2 * cells, 4, low, high)
     pairs = zip(heights[::2], heights[1::2], strict=True)
-    return "".join(chr(_BLANK_BRAILLE | _column(0, 0, left) | _column(1, 0, right)) for left, right in pairs)
+    return "".join(_cell(_column(0, 0, left) | _column(1, 0, right)) for left, right in pairs)
 
 
 def line_plot(
@@ -46,7 +46,7 @@ def line_plot(
             for dot in range(start, stop + 1):
                 grid[rows - 1 - dot // 4][x // 2] |= _DOTS[x % 2][dot % 4]
         before = level
-    return ["".join(chr(_BLANK_BRAILLE | bits) for bits in line) for line in grid]
+    return ["".join(map(_cell, line)) for line in grid]
 
 
 def bar(fraction: float, cells: int) -> str:
@@ -76,6 +76,10 @@ def _heights(values: Sequence[float], count: int, steps: int, low: float, high: 
         level = _level(value, steps, low, top) or 0
         heights.append(max(level, 1) if math.isfinite(value) and value > low else level)
     return [0] * (count - len(heights)) + heights
+
+
+def _cell(bits: int) -> str:
+    return chr(_BLANK_BRAILLE | bits) if bits else " "
 
 
 def _column(side: int, start: int, stop: int) -> int:

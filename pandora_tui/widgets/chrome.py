@@ -132,7 +132,7 @@ def _states(status: Status) -> list[list[Piece]]:
     """Ways to tell the state, from the fullest to the shortest; a problem stands before everything else."""
     engine = _engine(status.engine)
     lag = _lag(status)
-    vault = [Piece(f"  {status.vault.value}", Role.GOOD if status.vault is VaultState.OPEN else Role.FAINT)]
+    vault = [Piece(f"  {status.vault.value}", Role.GOOD if status.vault is VaultState.OPEN else Role.MUTED)]
     end = [Piece(" ")]
     if not status.problem:
         return [[*engine, *lag, *vault, *end], [*engine, *lag, *end], [*engine, *end]]
