@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -36,8 +37,8 @@ def main(only: Sequence[str]) -> None:
     for bench in BENCHES:
         if not only or bench.name in only:
             lines = [bench.line(number) for number in range(LINES)]
-            decoded = best_rate(lambda bench=bench, lines=lines: decode_all(bench, lines))
-            raw = best_rate(lambda bench=bench, lines=lines: split_all(bench, lines))
+            decoded = best_rate(partial(decode_all, bench, lines))
+            raw = best_rate(partial(split_all, bench, lines))
             print(f"{bench.name:<16}{decoded:>12,.0f}{1e6 / decoded:>10.2f}{raw:>14,.0f}{raw / decoded:>8.1f}")
 
 
@@ -123,10 +124,58 @@ def eve_flow(number: int) -> bytes:
     )  # fmt: skip
 
 
+def auth_log_line(number: int) -> bytes:
+    clock = b"%02d:%02d:%02d" % (number // 36_000 % 24, number // 600 % 60, number // 10 % 60)
+    address = b"10.1.%d.%d" % (number // 250 % 40, number % 250)
+    message = (
+        b"Failed password for invalid user user%d from %b port %d ssh2"
+        % (number % 700, address, 1024 + number % 60_000),
+        b"pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=%b" % address,
+        b"Accepted publickey for alice from %b port %d ssh2: ED25519 SHA256:abc" % (address, 1024 + number % 60_000),
+        b"Connection closed by authenticating user root %b port %d [preauth]" % (address, 1024 + number % 60_000),
+        b"pam_unix(sshd:session): session opened for user alice(uid=1000) by (uid=0)",
+    )[number % 5]
+    return b"May  7 %b bastion sshd[%d]: %b" % (clock, 1000 + number // 5, message)
+
+
+def journal_entry(number: int) -> bytes:
+    message = auth_log_line(number).partition(b"]: ")[2]
+    return (
+        b'{"__CURSOR":"s=1;i=%x","__REALTIME_TIMESTAMP":"%d","_HOSTNAME":"bastion","SYSLOG_IDENTIFIER":"sshd",'
+        b'"_PID":"%d","PRIORITY":"6","_SYSTEMD_UNIT":"ssh.service","_COMM":"sshd","_UID":"0","MESSAGE":"%b"}'
+    ) % (number, 1_700_000_000_000_000 + number * 1000, 1000 + number // 5, message)
+
+
+BINETFLOW_HEADER = (
+    b"StartTime,Dur,Proto,SrcAddr,Sport,Dir,DstAddr,Dport,State,sTos,dTos,TotPkts,TotBytes,SrcBytes,SrcPkts,Label",
+)
+
+
+def binetflow_row(number: int) -> bytes:
+    return (
+        b"2024/05/01 %02d:%02d:%02d.%06d,%d.%06d,tcp,10.1.%d.%d,%d,   ->,10.2.0.%d,443,FSPA_FSPA,0,0,%d,%d,%d,%d,"
+    ) % (
+        number // 180_000 % 24, number // 3_000 % 60, number // 50 % 60, number * 37 % 1_000_000, number % 60,
+        number * 91 % 1_000_000, number // 250 % 40, number % 250, 1024 + number % 60_000, number % 200,
+        90 + number % 120, 100_000 + number * 13 % 90_000, number * 7 % 100_000, number % 90,
+    )  # fmt: skip
+
+
+def split_words(line: bytes) -> object:
+    return line.decode().split()
+
+
+def split_commas(line: bytes) -> object:
+    return line.decode().split(",")
+
+
 BENCHES = (
     Bench("zeek-conn-tsv", "zeek", CONN_HEADER, zeek_conn_row, split_tabs),
     Bench("zeek-conn-json", "zeek", (), zeek_conn_record, msgspec.json.decode),
     Bench("eve-flow", "suricata", (), eve_flow, msgspec.json.decode),
+    Bench("auth-log", "sshd", (), auth_log_line, split_words),
+    Bench("journal-json", "journal", (), journal_entry, msgspec.json.decode),
+    Bench("binetflow", "flows", BINETFLOW_HEADER, binetflow_row, split_commas),
 )
 
 

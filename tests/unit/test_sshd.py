@@ -506,6 +506,14 @@ class TestPam:
         old = said(f"5 {rest}", "sshd(pam_unix)[42]")
         assert (old.count, old.outcome) == (5, "failure")
 
+    def test_who_failed_to_become_whom_is_told_apart(self) -> None:
+        found = said("authentication failure; uid=500 euid=0 ruser=alice rhost=  user=root", "su(pam_unix)[42]")
+        assert (found.user, found.source_ip, found.more["user.by.name"]) == ("root", None, "alice")
+        claimed = said("pam_unix(vsftpd:auth): authentication failure; ruser=bob rhost=192.0.2.7 ", "vsftpd")
+        assert (claimed.user, claimed.source_ip) == ("bob", "192.0.2.7")
+        bare = said("pam_unix(x:auth): authentication failure; reason unknown", "x")
+        assert (bare.user, bare.source_ip, bare.source_domain) == (None, None, None)
+
     def test_a_remote_host_s_name_is_the_source_domain(self) -> None:
         found = said(
             "authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=a.example", "sshd(pam_unix)[4]"

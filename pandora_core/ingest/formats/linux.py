@@ -143,9 +143,11 @@ def _pam_failure(frame: Frame, failure: re.Match[str], *, is_attempt: bool) -> E
 
     ``user`` is given for accounts that exist; ``ruser`` is what a client called itself, else who ran the program.
     """
-    before, _, after = failure[2].rpartition(" rhost=")
-    peer, _, user = after.partition(" ")
-    claimed = before.partition(" ruser=")[2]
+    before, found, after = failure[2].rpartition(" rhost=")
+    peer, _, known = after.partition(" ") if found else ("", "", "")
+    claimed, user = before.partition(" ruser=")[2], known.strip().removeprefix("user=")
+    if user and claimed:
+        frame.more["user.by.name"] = claimed
     source_ip, source_domain = peer_of(peer)
     return Event(
         at_us=frame.at_us,
@@ -154,7 +156,7 @@ def _pam_failure(frame: Frame, failure: re.Match[str], *, is_attempt: bool) -> E
         action="logon" if is_attempt else "pam-failure",
         outcome="failure" if is_attempt else None,
         host=frame.host,
-        user=user.strip().removeprefix("user=") or claimed or None,
+        user=user or claimed or None,
         source_ip=source_ip,
         source_domain=source_domain,
         message=cut(frame.message),
@@ -164,7 +166,7 @@ def _pam_failure(frame: Frame, failure: re.Match[str], *, is_attempt: bool) -> E
 
 
 def _sudo(frame: Frame) -> Event:
-    """``alice : [problem ;] TTY=… ; PWD=… ; USER=root ; … COMMAND=…``: the rest after the first ``COMMAND=``."""
+    """``alice : [problem ;] TTY=… ; PWD=… ; USER=root ; … COMMAND=…``, where the command is the rest of the line."""
     user, said, rest = frame.message.partition(" : ")
     head, _, command = rest.partition("COMMAND=")
     if not said or ("USER=" not in head and "TTY=" not in head):
