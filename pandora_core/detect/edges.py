@@ -1,7 +1,8 @@
-"""Owns the memory of log-on edges: who went from which host to which, since when, until when and how often."""
+"""Owns the memory of edges: who went from which place to which, since when, until when and how often."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
 
 import msgspec
@@ -14,7 +15,11 @@ MAX_EDGES = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A way that was taken. One whose ``count`` is 0 has turned out to be another one (a host's name became known)."""
+    """A way that was taken.
+
+    ``source`` and ``destination`` are places (an address, or a host's short name in lower case): with ``kind`` and
+    ``user`` they are the edge's key and never change. The names are what to show: the hosts', where they are known.
+    """
 
     kind: str
     source: str
@@ -23,60 +28,56 @@ class Edge:
     first_seen_us: int
     last_seen_us: int
     count: int
+    source_name: str = ""
+    destination_name: str = ""
 
 
 class _Use(msgspec.Struct):
     first_us: int
     last_us: int
     count: int = 0
-    shown: tuple[str, str] | None = None
 
 
-_Key = tuple[str, str, str, str]  # kind, source place, destination place, user
+_Key = tuple[str, str, str, str]  # kind, source, destination, user
 _State = tuple[list[tuple[_Key, _Use]], list[_Key], list[Edge]]
 
 
 class Edges:
-    """Edges between places, told under the names that their hosts have."""
+    """Edges between places, and which of them have news."""
 
     def __init__(self, names: Names, capacity: int = MAX_EDGES) -> None:
         self._names = names
         self._capacity = capacity
-        self._uses: dict[_Key, _Use] = {}
-        self._at: dict[str, set[_Key]] = {}
+        self._uses: OrderedDict[_Key, _Use] = OrderedDict()
+        self._by_place: dict[str, set[_Key]] = {}
         self._marked: dict[_Key, None] = {}
         self._parting: list[Edge] = []
 
     def add(self, kind: str, source: str, destination: str, user: str, at_us: int, count: int = 1) -> None:
-        """Notes one use of an edge between two places."""
+        """Notes ``count`` uses of an edge."""
         key = (kind, source, destination, user)
-        use = self._uses.pop(key, None)
+        use = self._uses.get(key)
         if use is None:
             if len(self._uses) >= self._capacity:
                 self._forget(next(iter(self._uses)))
-            use = _Use(at_us, at_us)
+            use = self._uses[key] = _Use(at_us, at_us)
             self._index(key)
-        elif at_us > use.last_us:
-            use.last_us = at_us
-        elif at_us < use.first_us:
-            use.first_us = at_us
+        else:
+            self._uses.move_to_end(key)
+            use.first_us, use.last_us = min(use.first_us, at_us), max(use.last_us, at_us)
         use.count += count
-        self._uses[key] = use
         self._marked[key] = None
 
     def renamed(self, place: str) -> None:
-        """A place is shown differently from now on."""
-        for key in sorted(self._at.get(place, ())):
-            self._marked[key] = None
+        """A place is shown differently from now on: the edges from and to it have news."""
+        self._marked.update(dict.fromkeys(self._by_place.get(place, ())))
 
     def changed(self) -> list[Edge]:
-        """Edges that are new, were used again or are named differently since the last call."""
-        told = self._parting
+        """Edges that are new, were used again or are shown differently since the last call."""
+        told = self._parting + [self._edge(key) for key in sorted(self._marked)]
         self._parting = []
-        for key in self._marked:
-            told += self._told(key, self._uses[key])
         self._marked.clear()
-        return _merged(told)
+        return told
 
     def dump(self) -> bytes:
         """Everything, news included, for a snapshot."""
@@ -86,6 +87,37 @@ class Edges:
     def load(self, state: bytes) -> None:
         """Inverse of :meth:`dump`."""
         uses, marked, self._parting = msgspec.msgpack.decode(state, type=_State)
-        self._uses, self._marked, self._at = dict(uses), dict.fromkeys(marked), {}
+        self._uses, self._marked, self._by_place = OrderedDict(uses), dict.fromkeys(marked), {}
         for key in self._uses:
             self._index(key)
+
+    def _edge(self, key: _Key) -> Edge:
+        kind, source, destination, user = key
+        use = self._uses[key]
+        return Edge(
+            kind=kind,
+            source=source,
+            destination=destination,
+            user=user,
+            first_seen_us=use.first_us,
+            last_seen_us=use.last_us,
+            count=use.count,
+            source_name=self._names.entity_at(source, use.first_us).name,
+            destination_name=self._names.entity_at(destination, use.first_us).name,
+        )
+
+    def _index(self, key: _Key) -> None:
+        for place in key[1:3]:
+            self._by_place.setdefault(place, set()).add(key)
+
+    def _forget(self, key: _Key) -> None:
+        """An edge that has news is told as it is now, so that nothing depends on when news is collected."""
+        if key in self._marked:
+            self._parting.append(self._edge(key))
+            del self._marked[key]
+        del self._uses[key]
+        for place in key[1:3]:
+            keys = self._by_place.get(place, set())
+            keys.discard(key)
+            if not keys:
+                self._by_place.pop(place, None)

@@ -1,10 +1,10 @@
 """Owns the arithmetic of risk: how detections add up to one score of 0–100 that can be taken apart again.
 
 A detection's ``points`` p (0–100) are turned into *evidence* e = -ln(1 - p/100). Evidence adds, so that independent
-reasons for suspicion combine as in a noisy-or: risk = 100 (1 - exp(-Σ e)). It halves every :data:`HALF_LIFE_US` of event
-time, and since all of it halves alike, a stored sum can be decayed to any later moment without knowing its parts.
-Repeats of one detector on one entity count for half as much each. The parts of a score share it in proportion to their
-evidence, so that they sum to the score exactly, whatever their order.
+reasons for suspicion combine as in a noisy-or: risk = 100 (1 - exp(-Σ e)). It halves every :data:`HALF_LIFE_US` of
+event time, and since all of it halves alike, a stored sum can be decayed to any later moment without knowing its
+parts. Repeats of one detector on one entity count for half as much each. The parts of a score share it in proportion
+to their evidence, so that they sum to the score exactly, whatever their order.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from typing import NamedTuple
 from pandora_core.model import DAY_US, Contribution, Detection
 
 HALF_LIFE_US = DAY_US
+COUNTED = 40
+"""Repeats of one detector that count at most: the fortieth adds a millionth of a millionth."""
+
 _MAX_POINTS = 99.9
 _REPEAT = 0.5
 
@@ -86,5 +89,5 @@ def history(detections: Sequence[Detection], ends_us: Sequence[int]) -> list[flo
 def _group(members: list[tuple[float, Detection]]) -> tuple[float, Detection, int]:
     """Evidence of one detector's detections: the strongest counts whole, each further one half of the one before."""
     members.sort(key=lambda member: (-member[0], member[1].id))
-    evidence = math.fsum(value * _REPEAT**place for place, (value, _) in enumerate(members[:40]))
+    evidence = math.fsum(value * _REPEAT**place for place, (value, _) in enumerate(members[:COUNTED]))
     return evidence, members[0][1], len(members)

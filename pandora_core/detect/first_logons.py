@@ -1,0 +1,284 @@
+"""Owns the behaviour of first log-ons between two hosts, and the edges that log-ons make."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterable
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from pandora_core.detect.behaviour import Context, Route
+from pandora_core.detect.logons import Path, hosts_of, is_persons, logon_id_of, shown, source_of, target_of
+from pandora_core.detect.names import machine_of, place_of, user_name
+from pandora_core.detect.recent import Recent
+from pandora_core.detect.sessions import Session, SessionBehaviour, Sessions
+from pandora_core.detect.words import amount, duration, listed
+from pandora_core.model import DAY_US, HOUR_US, MINUTE_US, Detection, EntityRef, Event
+
+WARM_UP_US = DAY_US
+"""A host's log-ons are watched this long before a new source counts as unusual."""
+
+FIRST_USES_US = HOUR_US
+"""How long the first log-on and what follows it are told as one."""
+
+TICKET_WINDOW_US = 5 * MINUTE_US
+"""How far a Kerberos ticket and the log-on that it was for are apart at most."""
+
+POINTS = 12.0
+HISTORY_POINTS = 24.0
+ADMINISTRATOR_POINTS = 32.0
+ADMINISTRATOR_HISTORY_POINTS = 45.0
+CAPACITY = 50_000
+MAX_PATHS = 200_000
+
+_MAX_PENDING = 20_000
+_MAX_USES = 64
+_MAX_PER_ACCOUNT = 8
+_BY_TICKET = (3, 8, 10)
+_NETWORK, _REMOTE_DESKTOP, _SSH = "over the network", "by remote desktop", "by SSH"
+_TECHNIQUES = {_REMOTE_DESKTOP: "T1021.001", _SSH: "T1021.004"}
+_EVENTS_SHOWN = 6
+_ELEVATED = ("%%1842", "Yes")
+
+
+V = TypeVar("V")
+
+
+class Use(msgspec.Struct, order=True):
+    """One log-on along a path."""
+
+    at_us: int
+    event_id: int
+    user: str
+    how: str
+    is_elevated: bool = False
+    logon_id: str = ""
+
+
+class Arrival(Session, kw_only=True):
+    """The first hour in which a path was used, and since when log-ons to its target are watched."""
+
+    since_us: int = 0
+    uses: list[Use] = msgspec.field(default_factory=list)
+
+    @property
+    def is_elevated(self) -> bool:
+        return any(use.is_elevated for use in self.uses)
+
+
+class FirstLogons(SessionBehaviour):
+    """The first log-on from one host to another (T1021): how an intruder's moves begin.
+
+    Machine accounts, services and log-ons at the host itself are left out. A log-on whose event names no source
+    (Kerberos through WinRM) is placed by the service ticket that the account got for that host minutes before or
+    after. Blind spots: moves along paths that are used every day, and tickets older than five minutes.
+    """
+
+    name = "first-logon"
+    routes = (
+        Route("authentication", "logon"),
+        Route("authentication", "privileges-assigned"),
+        Route("authentication", "kerberos-service"),
+    )
+
+    def __init__(self, context: Context, capacity: int = CAPACITY, max_paths: int = MAX_PATHS) -> None:
+        self._names, self._edges = context
+        self._arrivals = Sessions(Path, Arrival, self._render, gap_us=FIRST_USES_US, capacity=capacity, places=tuple)
+        self.tables = (self._arrivals,)
+        self._max_paths = max_paths
+        self._first_us = Recent(Path, int, max_paths)
+        self._since_us = Recent(str, int, max_paths)
+        self._privileged = Recent(_AtHost, bool, _MAX_PENDING)
+        self._paths = Recent(_AtHost, list[Path], _MAX_PENDING)
+        self._tickets = Recent(_AtHost, list[tuple[int, str]], _MAX_PENDING)
+        self._unplaced = Recent(_AtHost, list[_Unplaced], _MAX_PENDING)
+
+    def observe(self, event_id: int, event: Event) -> None:
+        if event.action == "privileges-assigned":
+            self._assigned(event)
+        elif event.outcome != "success":
+            return
+        elif event.action == "kerberos-service":
+            self._ticketed(event_id, event)
+        elif (target := target_of(event)) is not None:
+            self._watch(target, event.at_us)
+            if is_persons(event):
+                self._logged_on(target, event_id, event)
+
+    def memory(self) -> bytes:
+        return msgspec.msgpack.encode([table.dump() for table in self._memory_tables()])
+
+    def recall(self, memory: bytes) -> None:
+        for table, dump in zip(self._memory_tables(), msgspec.msgpack.decode(memory, type=list[bytes]), strict=True):
+            table.load(dump)
+
+    def _memory_tables(self) -> tuple[Recent[Any, Any], ...]:
+        return (self._first_us, self._since_us, self._privileged, self._paths, self._tickets, self._unplaced)
+
+    def _watch(self, target: str, at_us: int) -> None:
+        """Notes since when log-ons to a host are seen; a line that arrives late may move that back."""
+        since_us = self._since_us.get(target)
+        if since_us is not None and since_us <= at_us:
+            return
+        self._since_us.put(target, at_us)
+        for path, arrival in self._arrivals.fired_at(target) if since_us is not None else ():
+            if path.target == target and at_us < arrival.since_us:
+                arrival.since_us = at_us
+                self._arrivals.mark(path, arrival)
+
+    def _logged_on(self, target: str, event_id: int, event: Event) -> None:
+        source, logon_id = source_of(event), logon_id_of(event, "TargetLogonId")
+        use = Use(event.at_us, event_id, user_name(event.user or ""), _how(event))
+        use.logon_id = logon_id
+        elevated = event.more.get("winlog.event_data.ElevatedToken")
+        use.is_elevated = elevated in _ELEVATED or _AtHost(target, logon_id) in self._privileged
+        if source is not None:
+            self._use(Path(source, target), use, event_id, event.at_us, event.count)
+        elif event.more.get("winlog.logon.type") in _BY_TICKET and not event.source_ip and not event.source_domain:
+            self._place(target, use)
+
+    def _place(self, target: str, use: Use) -> None:
+        """A log-on over the network from nowhere: who got a ticket for it?"""
+        unplaced = _Unplaced(use)
+        for at_us, source in self._tickets.get(_AtHost(target, use.user)) or ():
+            self._match(Path(source, target), unplaced, at_us, use.event_id, use.at_us)
+        _append(self._unplaced, _AtHost(target, use.user), unplaced)
+
+    def _ticketed(self, event_id: int, event: Event) -> None:
+        target, source = _service_host(event), source_of(event)
+        if target is None or source is None or not is_persons(event):
+            return
+        account = _AtHost(target, user_name(event.user or ""))
+        for unplaced in self._unplaced.get(account) or ():
+            self._match(Path(source, target), unplaced, event.at_us, event_id, event.at_us)
+        _append(self._tickets, account, (event.at_us, source))
+
+    def _match(self, path: Path, unplaced: _Unplaced, ticket_us: int, event_id: int, at_us: int) -> None:
+        if abs(ticket_us - unplaced.use.at_us) <= TICKET_WINDOW_US and path.source not in unplaced.sources:
+            unplaced.sources.append(path.source)
+            self._use(path, msgspec.structs.replace(unplaced.use), event_id, at_us)
+
+    def _use(self, path: Path, use: Use, event_id: int, at_us: int, count: int = 1) -> None:
+        self._edges.add("logon", path.source, path.target, use.user, use.at_us, count)
+        first_us = self._first_us.get(path)
+        self._first_us.put(path, use.at_us if first_us is None else min(first_us, use.at_us))
+        known = self._arrivals.of(path)
+        if first_us is None or (known and use.at_us <= first_us + FIRST_USES_US):
+            self._arrive(path, known[0] if known else self._arrivals.at(path, use.at_us), use, event_id, at_us)
+
+    def _arrive(self, path: Path, arrival: Arrival, use: Use, event_id: int, at_us: int) -> None:
+        uses = arrival.uses
+        bisect.insort(uses, use)
+        end_us = uses[0].at_us + FIRST_USES_US
+        del uses[min(bisect.bisect_right(uses, end_us, key=lambda u: u.at_us), _MAX_USES) :]
+        arrival.first_us, arrival.last_us = uses[0].at_us, uses[-1].at_us
+        if use.logon_id and not use.is_elevated:
+            _append(self._paths, _AtHost(path.target, use.logon_id), path)
+        if arrival.fired_event_id:
+            self._arrivals.mark(path, arrival)
+        else:
+            arrival.since_us = self._since_us.get(path.target) or use.at_us
+            self._arrivals.fire(path, arrival, event_id, at_us, self.name, *path)
+
+    def _assigned(self, event: Event) -> None:
+        """Privileges are assigned (4672) beside the log-on (4624) of the same log-on id, just before or after it."""
+        logon_id, target = logon_id_of(event, "SubjectLogonId"), target_of(event)
+        if not logon_id or target is None or not is_persons(event):
+            return
+        self._privileged.put(_AtHost(target, logon_id), True)
+        for path in self._paths.get(_AtHost(target, logon_id)) or ():
+            for arrival in self._arrivals.of(path):
+                if _elevate(arrival.uses, logon_id):
+                    self._arrivals.mark(path, arrival)
+        for unplaced in self._unplaced.get(_AtHost(target, user_name(event.user or ""))) or ():
+            _elevate([unplaced.use], logon_id)
+
+    def _render(self, path: Path, arrival: Arrival) -> Detection:
+        names, at_us = self._names, arrival.first_us
+        entity, server = names.entity_at(path.source, at_us), names.entity_at(path.target, at_us)
+        users = tuple(dict.fromkeys(use.user for use in arrival.uses if use.user))
+        source, who = shown(path.source, names, at_us), f" as {listed(users, 3)}" if users else ""
+        watched_us = arrival.first_us - arrival.since_us
+        ways = listed(sorted({use.how for use in arrival.uses}))
+        reasons = [_novelty(source, server.name, watched_us)]
+        reasons.append(f"{amount(len(arrival.uses), 'log-on')}{who} in the first hour: {ways}")
+        if arrival.is_elevated:
+            reasons.append(f"with administrator rights on {server.name}")
+        return Detection(
+            id=arrival.id,
+            detector=self.name,
+            entity=entity,
+            first_seen_us=arrival.first_us,
+            last_seen_us=arrival.last_us,
+            count=len(arrival.uses),
+            points=0.0 if entity == server else _points(watched_us >= WARM_UP_US, arrival.is_elevated),
+            title=f"first log-on from {entity.name} to {server.name}{who}"
+            + (" with administrator rights" if arrival.is_elevated else ""),
+            reasons=tuple(reasons),
+            techniques=tuple(sorted({_TECHNIQUES.get(use.how.partition(",")[0], "T1021") for use in arrival.uses})),
+            tactics=("lateral-movement",),
+            hosts=hosts_of(entity, path.target, names, at_us),
+            users=users[:8],
+            related=(server, *(EntityRef("user", user) for user in users[:8])),
+            event_ids=tuple(use.event_id for use in arrival.uses[:_EVENTS_SHOWN]),
+        )
+
+
+class _AtHost(NamedTuple):
+    """A target and an account, or the id of a log-on, there."""
+
+    target: str
+    what: str
+
+
+class _Unplaced(msgspec.Struct):
+    """A log-on whose source the log did not say, and the sources that tickets gave for it so far."""
+
+    use: Use
+    sources: list[str] = msgspec.field(default_factory=list)
+
+
+def _how(event: Event) -> str:
+    kind, method = event.more.get("winlog.logon.type"), event.more.get("authentication.method")
+    way = _REMOTE_DESKTOP if kind == 10 else _SSH if event.protocol == "ssh" else _NETWORK
+    return f"{way}, {method}" if isinstance(method, str) else way
+
+
+def _service_host(event: Event) -> str | None:
+    """The host that a service ticket is for: ``WS-5$`` or ``cifs/ws-5.corp.local@REALM``."""
+    service = event.more.get("service.name")
+    if not isinstance(service, str):
+        return None
+    kind, has_host, host = service.partition("@")[0].partition("/")
+    if has_host:
+        return None if kind.casefold() == "krbtgt" else place_of(host.partition("/")[0].partition(":")[0])
+    machine = machine_of(service)
+    return place_of(machine) if machine else None
+
+
+def _elevate(uses: Iterable[Use], logon_id: str) -> bool:
+    """Notes that a log-on has administrator rights; whether that was news."""
+    news = [use for use in uses if use.logon_id == logon_id and not use.is_elevated]
+    for use in news:
+        use.is_elevated = True
+    return bool(news)
+
+
+def _append(table: Recent[_AtHost, list[V]], key: _AtHost, value: V) -> None:
+    values = table.get(key) or []
+    values.append(value)
+    del values[:-_MAX_PER_ACCOUNT]
+    table.put(key, values)
+
+
+def _novelty(source: str, target: str, watched_us: int) -> str:
+    if watched_us < WARM_UP_US:
+        return f"first log-on seen from {source} to {target}; watched for less than a day, others will be new too"
+    return f"{source} had not logged on to {target} in the {duration(watched_us)} that its log-ons are watched"
+
+
+def _points(has_history: bool, is_elevated: bool) -> float:
+    if is_elevated:
+        return ADMINISTRATOR_HISTORY_POINTS if has_history else ADMINISTRATOR_POINTS
+    return HISTORY_POINTS if has_history else POINTS

@@ -1,0 +1,340 @@
+"""Owns behaviours of failed log-ons: bursts of them, and a success after them; and how log-on events are read."""
+
+from __future__ import annotations
+
+import bisect
+import math
+from typing import NamedTuple
+
+import msgspec
+
+from pandora_core.detect.behaviour import Context, Route
+from pandora_core.detect.names import Names, is_address, is_local, machine_of, place_of, user_name
+from pandora_core.detect.sessions import Session, SessionBehaviour, Sessions
+from pandora_core.detect.words import amount, span_of
+from pandora_core.model import HOUR_US, MINUTE_US, Detection, EntityRef, Event
+
+BURST_FAILURES = 10
+"""Failures within :data:`BURST_WINDOW_US` that make a burst."""
+
+BURST_WINDOW_US = 10 * MINUTE_US
+PERSISTENT_FAILURES = 30
+"""Failures within :data:`PERSISTENT_WINDOW_US` that count as a burst too."""
+
+PERSISTENT_WINDOW_US = 6 * HOUR_US
+
+SUCCESS_FAILURES = 5
+"""Failures for the very account, in the half hour before it got in, that make a success worth a look."""
+
+SUCCESS_WINDOW_US = 30 * MINUTE_US
+SPRAY_ACCOUNTS = 8
+"""From so many accounts on, with few tries each, guessing is called a spray."""
+
+SPRAY_TRIES = 4
+PAUSE_US = 12 * HOUR_US
+"""Attempts along one path with shorter pauses are one detection: who comes back every hour does not count twice."""
+
+CAPACITY = 50_000
+
+_MAX_RECENT = 256
+_MAX_USERS = 64
+_MAX_SUCCESSES = 16
+_LAST_USER = "\U0010ffff"
+_FROM_ELSEWHERE = (3, 8, 9, 10)  # network, network with clear-text password, new credentials, remote desktop
+_NOBODY = frozenset({"", "-", "anonymous logon"})
+_NO_LOGON_ID = ("", "-", "0x0")
+_UNATTENDED = (4, 5)  # log-on types of batch jobs and services: a stale password there fails all day
+
+# Failures that say nothing of the password. RFC 4120: unknown service, ticket not postdatable, no common cipher,
+# pre-authentication asked for, clocks apart, answer too big. NTSTATUS: password right but expired or to be changed,
+# log-on type not granted, clocks apart.
+_NOT_A_GUESS = frozenset(
+    {
+        *("0x7", "0xd", "0xe", "0x19", "0x25", "0x34"),
+        *("KDC_ERR_PREAUTH_REQUIRED", "KRB_AP_ERR_SKEW", "KDC_ERR_ETYPE_NOSUPP", "KRB_ERR_RESPONSE_TOO_BIG"),
+        *("0xc0000071", "0xc0000224", "0xc000015b", "0xc0000133"),
+    }
+)
+
+
+class Path(NamedTuple):
+    """From which place to which; ``source`` is empty for a log-on at the target itself."""
+
+    source: str
+    target: str
+
+
+class Success(msgspec.Struct, order=True):
+    """A log-on that went through, remembered in case the failures before it arrive after it."""
+
+    at_us: int
+    event_id: int
+    user: str
+    counts: bool = False
+
+
+class Attempts(Session, kw_only=True):
+    """Log-on attempts along one path that are less than :data:`PAUSE_US` apart."""
+
+    failures: int = 0
+    recent: list[tuple[int, str]] = msgspec.field(default_factory=list)
+    users: dict[str, int] = msgspec.field(default_factory=dict)
+    unknown_users: int = 0
+    successes: list[Success] = msgspec.field(default_factory=list)
+
+    @property
+    def weight(self) -> int:
+        return self.failures.bit_length()
+
+
+class Breach(Session, kw_only=True):
+    """Successes after failures along one path; the numbers are those of the first one."""
+
+    success: Success | None = None
+    failures: int = 0
+    own_failures: int = 0
+    count: int = 0
+    is_ssh: bool = False
+
+
+class FailedLogons(SessionBehaviour):
+    """Failed-log-in bursts (T1110) and a success after them (T1078): what guessing passwords looks like.
+
+    Blind spots: guessing slower than ten failures in ten minutes and thirty in six hours, and guessing spread over
+    many sources or many targets.
+    """
+
+    name = "failed-logons"
+    routes = (
+        Route("authentication", "logon"),
+        Route("authentication", "kerberos-preauth"),
+        Route("authentication", "kerberos-tgt"),
+        Route("authentication", "ntlm-validate"),
+    )
+
+    def __init__(self, context: Context, capacity: int = CAPACITY) -> None:
+        self._names = context.names
+        self._attempts = Sessions(Path, Attempts, self._burst, gap_us=PAUSE_US, capacity=capacity, places=_places)
+        self._breaches = Sessions(Path, Breach, self._breach, gap_us=PAUSE_US, capacity=capacity, places=_places)
+        self.tables = (self._attempts, self._breaches)
+
+    def observe(self, event_id: int, event: Event) -> None:
+        path = path_of(event)
+        if path is None or (event.user and machine_of(event.user)):
+            return
+        if event.outcome == "failure":
+            if _is_guess(event):
+                self._failed(path, event_id, event)
+        elif event.outcome == "success" and path.source:
+            self._succeeded(path, event_id, event)
+
+    def _failed(self, path: Path, event_id: int, event: Event) -> None:
+        session = self._attempts.at(path, event.at_us)
+        user = user_name(event.user or "")
+        session.failures += event.count
+        session.unknown_users += event.count if event.more.get("user.known") is False else 0
+        if user in session.users or len(session.users) < _MAX_USERS:
+            session.users[user] = session.users.get(user, 0) + event.count
+        session.remember(event_id, event.at_us)
+        _note_failure(session, event.at_us, user, event.count)
+        if session.fired_event_id:
+            self._attempts.mark(path, session)
+        elif _has_burst(session.recent, event.at_us):
+            self._attempts.fire(path, session, event_id, event.at_us, self.name, *path, session.first_us)
+        for success in session.successes:
+            if event.at_us <= success.at_us <= event.at_us + SUCCESS_WINDOW_US:
+                self._judge(path, session, success, event_id, event)
+
+    def _succeeded(self, path: Path, event_id: int, event: Event) -> None:
+        session = self._attempts.at(path, event.at_us)
+        success = Success(event.at_us, event_id, user_name(event.user or ""))
+        bisect.insort(session.successes, success)
+        del session.successes[:-_MAX_SUCCESSES]
+        if session.recent:
+            self._judge(path, session, success, event_id, event)
+
+    def _judge(self, path: Path, session: Attempts, success: Success, event_id: int, event: Event) -> None:
+        """Whether a success has enough failures before it, now that ``event`` is known."""
+        start = bisect.bisect_left(session.recent, (success.at_us - SUCCESS_WINDOW_US,))
+        end = bisect.bisect_right(session.recent, (success.at_us, _LAST_USER))
+        own = sum(user == success.user for _, user in session.recent[start:end])
+        if own < SUCCESS_FAILURES and end - start < BURST_FAILURES:
+            return
+        breach = self._breaches.at(path, success.at_us)
+        breach.is_ssh = breach.is_ssh or event.dataset in ("linux.sshd", "zeek.ssh")
+        if not success.counts:
+            success.counts = True
+            breach.count += 1
+            breach.remember(success.event_id, success.at_us)
+        first = breach.success
+        if first is None or (success.at_us, success.user) < (first.at_us, first.user):
+            breach.success, breach.failures, breach.own_failures = success, 0, 0
+        if breach.success == success:
+            breach.failures = max(breach.failures, end - start)
+            breach.own_failures = max(breach.own_failures, own)
+        if breach.fired_event_id:
+            self._breaches.mark(path, breach)
+        else:
+            self._breaches.fire(path, breach, event_id, event.at_us, "success-after-failures", *path, breach.first_us)
+
+    def _burst(self, path: Path, session: Attempts) -> Detection:
+        entity, source, target = _ends(path, self._names, session.last_us)
+        users = sorted(session.users, key=lambda user: (-session.users[user], user))
+        is_spray = len(users) >= SPRAY_ACCOUNTS and session.failures <= SPRAY_TRIES * len(users)
+        many = f"{len(users)}{' or more' if len(users) >= _MAX_USERS else ''} accounts"
+        reasons = [
+            f"{amount(session.failures, 'failed log-on')} from {source} to {target} {span_of(session)}",
+        ]
+        if len(users) > 1:
+            reasons.append(f"tried {many}, most often {users[0] or 'one without a name'}")
+        elif users[0]:
+            reasons.append(f"tried only the account {users[0]}")
+        if session.unknown_users:
+            reasons.append(f"{amount(session.unknown_users, 'failure')} for accounts that do not exist")
+        return Detection(
+            id=session.id,
+            detector=self.name,
+            entity=entity,
+            first_seen_us=session.first_us,
+            last_seen_us=session.last_us,
+            count=session.failures,
+            points=round(min(60.0, 45 + 10 * math.log10(max(session.failures / BURST_FAILURES, 1))), 1),
+            title=f"{amount(session.failures, 'failed log-on')} to {target}",
+            reasons=tuple(reasons),
+            techniques=("T1110.003" if is_spray else "T1110.001",),
+            tactics=("credential-access",),
+            hosts=hosts_of(entity, path.target, self._names, session.last_us),
+            users=tuple(user for user in users[:8] if user),
+            related=(self._names.entity_at(path.target, session.last_us),),
+            event_ids=session.event_ids,
+        )
+
+    def _breach(self, path: Path, session: Breach) -> Detection:
+        assert session.success is not None
+        entity, source, target = _ends(path, self._names, session.first_us)
+        user = session.success.user or "an unnamed account"
+        own = session.own_failures
+        failures = amount(session.failures, "failed log-on")
+        failures = f"at least {failures}" if session.failures >= _MAX_RECENT else failures
+        reasons = [
+            f"{source} logged on to {target} as {user} after {failures} in the half hour before",
+        ]
+        if own:
+            reasons.append(f"{own if own < session.failures else 'all'} of them for {user}")
+        else:
+            reasons.append(f"none of them for {user}, which may be the account that the guessing found")
+        if session.count > 1:
+            reasons.append(f"{amount(session.count, 'log-on')} of this kind {span_of(session)}")
+        return Detection(
+            id=session.id,
+            detector="success-after-failures",
+            entity=entity,
+            first_seen_us=session.first_us,
+            last_seen_us=session.last_us,
+            count=session.count,
+            points=_breach_points(session),
+            title=f"log-on to {target} as {user} after {failures}",
+            reasons=tuple(reasons),
+            techniques=("T1110", "T1078", "T1021.004") if session.is_ssh else ("T1110", "T1078"),
+            tactics=("credential-access", "initial-access"),
+            hosts=hosts_of(entity, path.target, self._names, session.first_us),
+            users=(session.success.user,) if session.success.user else (),
+            related=(self._names.entity_at(path.target, session.first_us), EntityRef("user", user)),
+            event_ids=session.event_ids,
+        )
+
+
+def source_of(event: Event) -> str | None:
+    """The place that a log-on came from: an address, else the name of a machine; ``None`` for the host itself."""
+    address = event.source_ip
+    if address is not None:
+        return None if is_local(address) else address
+    name = event.source_domain
+    if not name:
+        return None
+    # A resolver's name (``220-135-151-1.example.net``) means nothing without its domain; NetBIOS names have none.
+    place = name.casefold().rstrip(".") if "." in name else place_of(name)
+    return None if event.host and place_of(name) == place_of(event.host) else place
+
+
+def target_of(event: Event) -> str | None:
+    """The place that was logged on to."""
+    if event.host:
+        return place_of(event.host)
+    return event.destination_ip or (place_of(event.destination_domain) if event.destination_domain else None)
+
+
+def path_of(event: Event) -> Path | None:
+    """The path of a log-on attempt that may be a person's; ``None`` where the log does not say where to."""
+    target = target_of(event)
+    if target is None or event.more.get("winlog.logon.type") in _UNATTENDED:
+        return None
+    return Path(source_of(event) or "", target)
+
+
+def is_persons(event: Event) -> bool:
+    """Whether a log-on from elsewhere may be a person's. Zeek's ssh log does not say whose it was."""
+    kind = event.more.get("winlog.logon.type")
+    if kind is not None and kind not in _FROM_ELSEWHERE:
+        return False
+    if event.user is None:
+        return event.protocol == "ssh"
+    return machine_of(event.user) is None and user_name(event.user) not in _NOBODY
+
+
+def logon_id_of(event: Event, field: str) -> str:
+    """The id of a log-on session in a field of a Windows event; empty if there is none."""
+    value = event.more.get(f"winlog.event_data.{field}")
+    if isinstance(value, int):
+        return hex(value)
+    return value.casefold() if isinstance(value, str) and value not in _NO_LOGON_ID else ""
+
+
+def hosts_of(entity: EntityRef, target: str, names: Names, at_us: int) -> tuple[str, ...]:
+    """The names to show for where a detection happened: its entity and the place it was aimed at."""
+    return tuple(dict.fromkeys((entity.name, names.entity_at(target, at_us).name)))
+
+
+def shown(place: str, names: Names, at_us: int) -> str:
+    """A place in words: ``WS-5 (10.0.0.5)``, or what is known of it."""
+    name = names.entity_at(place, at_us).name
+    return f"{name} ({place})" if name != place and is_address(place) else name
+
+
+def _ends(path: Path, names: Names, at_us: int) -> tuple[EntityRef, str, str]:
+    """The entity whose risk it is, and source and target in words."""
+    entity = names.entity_at(path.source or path.target, at_us)
+    source = shown(path.source, names, at_us) if path.source else "the host itself"
+    return entity, source, names.entity_at(path.target, at_us).name
+
+
+def _places(path: Path) -> tuple[str, ...]:
+    return path if path.source else (path.target,)
+
+
+def _is_guess(event: Event) -> bool:
+    return event.more.get("error.code") not in _NOT_A_GUESS and event.code not in _NOT_A_GUESS
+
+
+def _note_failure(session: Attempts, at_us: int, user: str, count: int) -> None:
+    """A repeated line counts as often as it says, as far as that can matter."""
+    for _ in range(min(count, BURST_FAILURES)):
+        bisect.insort(session.recent, (at_us, user))
+    del session.recent[:-_MAX_RECENT]
+
+
+def _has_burst(recent: list[tuple[int, str]], at_us: int) -> bool:
+    """Whether enough failures around ``at_us`` fall into one of the windows."""
+    place = bisect.bisect_right(recent, (at_us, _LAST_USER))
+    for failures, window_us in ((BURST_FAILURES, BURST_WINDOW_US), (PERSISTENT_FAILURES, PERSISTENT_WINDOW_US)):
+        for end in range(max(place, failures), min(place + failures, len(recent) + 1)):
+            if recent[end - 1][0] - recent[end - failures][0] <= window_us:
+                return True
+    return False
+
+
+def _breach_points(session: Breach) -> float:
+    """A person who mistypes a few times is likely; one who needs ten tries, or gets in as somebody else, is not."""
+    if session.own_failures >= BURST_FAILURES:
+        return 75.0
+    return 55.0 if session.failures >= BURST_FAILURES else 35.0

@@ -1,0 +1,87 @@
+"""Owns the order in which an event meets the behaviours: the one door through which the engine uses the detectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import msgspec
+
+from pandora_core.detect.behaviour import Behaviour, Context, Fired, Maker
+from pandora_core.detect.edges import Edge, Edges
+from pandora_core.detect.first_logons import FirstLogons
+from pandora_core.detect.logons import FailedLogons
+from pandora_core.detect.names import Names
+from pandora_core.detect.scans import Scans
+from pandora_core.detect.services import RemoteServices
+from pandora_core.detect.signatures import Signatures
+from pandora_core.model import Event
+
+BUILT_IN: tuple[Maker, ...] = (FailedLogons, FirstLogons, Scans, Signatures, RemoteServices)
+"""The behaviours that run where nothing else is asked for."""
+
+_NAMING = (("network", "dhcp-lease"), ("authentication", "logon"), ("authentication", "kerberos-tgt"))
+"""Events that may name a host though they are not written by one."""
+
+
+class Pipeline:
+    """All behaviours, and what they share. It is pure: events in, detections and edges out, the state in bytes."""
+
+    VERSION: ClassVar[str] = "1"
+    """Changes with the state's layout and with every threshold: a state of another version is of no use, the engine
+    then builds it anew from the stored events. A test compares it with a digest of all thresholds."""
+
+    def __init__(self, behaviours: Sequence[Maker] | None = None) -> None:
+        names = Names()
+        self._context = Context(names, Edges(names))
+        self._behaviours: list[Behaviour] = [make(self._context) for make in behaviours or BUILT_IN]
+        self._routes = {
+            route: (route in _NAMING, tuple(b.observe for b in self._behaviours if route in b.routes))
+            for route in {*_NAMING, *(route for behaviour in self._behaviours for route in behaviour.routes)}
+        }
+
+    def observe(self, event_id: int, event: Event) -> None:
+        """Shows one event to the behaviours that want its kind. Ids rise; times may not."""
+        found = self._routes.get((event.category, event.action))  # type: ignore[arg-type]
+        if found is None:
+            return
+        may_name, observers = found
+        if may_name or event.host is not None:
+            for place in self._context.names.learn(event):
+                self._rename(place)
+        for observe in observers:
+            observe(event_id, event)
+
+    def changed(self) -> list[Fired]:
+        """Detections that are new or have news since the last call, in firing order."""
+        news = [fired for behaviour in self._behaviours for fired in behaviour.changed()]
+        news.sort(key=lambda fired: (fired.event_id, fired.detection.id))
+        return news
+
+    def edges(self) -> list[Edge]:
+        """Edges that are new, were used or are named differently since the last call."""
+        return self._context.edges.changed()
+
+    def snapshot(self) -> bytes:
+        """The whole state, news that was not collected included."""
+        parts = {behaviour.name: behaviour.snapshot() for behaviour in self._behaviours}
+        return msgspec.msgpack.encode((self.VERSION, self._context.names.dump(), self._context.edges.dump(), parts))
+
+    def restore(self, state: bytes) -> None:
+        """Goes on from a snapshot exactly where it was taken.
+
+        Raises:
+            ValueError: another version, or other behaviours, wrote it.
+        """
+        version, names, edges, parts = msgspec.msgpack.decode(state, type=tuple[str, bytes, bytes, dict[str, bytes]])
+        if version != self.VERSION or parts.keys() != {behaviour.name for behaviour in self._behaviours}:
+            raise ValueError(f"the detectors' state is of version {version!r}, this is {self.VERSION!r}")
+        self._context.names.load(names)
+        self._context.edges.load(edges)
+        for behaviour in self._behaviours:
+            behaviour.restore(parts[behaviour.name])
+
+    def _rename(self, place: str) -> None:
+        self._context.edges.renamed(place)
+        for behaviour in self._behaviours:
+            behaviour.renamed(place)

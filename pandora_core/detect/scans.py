@@ -1,0 +1,306 @@
+"""Owns the behaviour of scans: many ports of one host, one port of many hosts, pings of many hosts.
+
+Only attempts that were refused or not answered count, so that ordinary traffic costs a glance. They are counted by
+the minute; a minute belongs to a scan when it and the one beside it hold enough different targets. What happens in
+such minutes is one detection per source, whatever is scanned.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from typing import NamedTuple
+
+import msgspec
+
+from pandora_core.detect.behaviour import Context, Route
+from pandora_core.detect.names import is_group_address, is_internal, is_local
+from pandora_core.detect.recent import Recent
+from pandora_core.detect.sessions import Session, SessionBehaviour, Sessions
+from pandora_core.detect.words import amount, listed, span_of
+from pandora_core.model import HOUR_US, MINUTE_US, Detection, EntityRef, Event
+
+PORTS_OF_A_HOST = 8
+"""Different ports of one host within one to two minutes that make a vertical scan."""
+
+HOSTS_ON_A_PORT = 8
+"""Different hosts on one TCP port within one to two minutes that make a horizontal scan."""
+
+HOSTS_ON_A_UDP_PORT = 30
+"""The same for UDP, where silence is common: peers that went away, one-way protocols."""
+
+HOSTS_PINGED = 8
+"""Different hosts that did not answer a ping within one to two minutes."""
+
+MAX_PROBED = 50_000
+"""Pairs of hosts, and of host and port, whose failures are remembered; the ones written longest ago go first."""
+
+CAPACITY = 2_000
+PAUSE_US = 12 * HOUR_US
+
+_VERTICAL, _HORIZONTAL, _SWEEP = "ports", "hosts", "pings"
+_ICMP = ("icmp", "ipv6-icmp")
+_PING_TYPES = {"icmp": (None, 8, 13, 17), "ipv6-icmp": (128,)}  # echo, timestamp, mask (RFC 792, 950, 4443)
+_QUIC_PORT = 443  # a firewall that drops QUIC makes every browser look like a scanner
+_TRACEROUTE_PORTS = range(33434, 33690)
+_LATE_MINUTES = 12  # how long a minute may still be added to by lines that arrive late
+_PROBE_PACKETS = 3
+_MAX_STRANDS = 32
+_EVENTS_SHOWN = 3
+_MAX_EXACT = 64
+_SKETCH_BITS = 1024
+_SKETCH_FULL = 1016
+
+
+class ProbeKey(NamedTuple):
+    """What failures are counted for: a source, and a host (vertical), a port (horizontal) or nothing more (sweep)."""
+
+    kind: str
+    source: str
+    what: str | int
+    transport: str
+
+
+class Minute(msgspec.Struct):
+    """The failures of one minute."""
+
+    first_us: int
+    last_us: int
+    attempts: int = 0
+    targets: set[int | str] = msgspec.field(default_factory=set)
+    events: list[tuple[int, int]] = msgspec.field(default_factory=list)
+    is_scan: bool = False
+
+
+class Strand(msgspec.Struct):
+    """One of the things that a scan does: the targets of one :class:`ProbeKey`, exactly as long as they are few."""
+
+    kind: str
+    what: str
+    first_us: int
+    last_us: int
+    attempts: int = 0
+    targets: set[int | str] = msgspec.field(default_factory=set)
+    sketch: bytearray = msgspec.field(default_factory=bytearray)
+
+    def add(self, target: int | str) -> None:
+        """Counts a target in; beyond :data:`_MAX_EXACT` in a bitmap (linear counting, Whang et al. 1990)."""
+        if not self.sketch:
+            self.targets.add(target)
+            if len(self.targets) <= _MAX_EXACT:
+                return
+            self.sketch = bytearray(_SKETCH_BITS // 8)
+            for known in self.targets:
+                self._sketch(known)
+            self.targets.clear()
+        self._sketch(target)
+
+    def _sketch(self, target: int | str) -> None:
+        bit = zlib.crc32(str(target).encode()) % _SKETCH_BITS
+        self.sketch[bit >> 3] |= 1 << (bit & 7)
+
+    @property
+    def size(self) -> int:
+        """How many different targets: exact up to :data:`_MAX_EXACT`, then within a few per cent, up to 5,000."""
+        if not self.sketch:
+            return len(self.targets)
+        bits = min(int.from_bytes(self.sketch, "big").bit_count(), _SKETCH_FULL)
+        return round(-_SKETCH_BITS * math.log1p(-bits / _SKETCH_BITS))
+
+
+class Scan(Session, kw_only=True):
+    """What one source scanned, with pauses of less than :data:`PAUSE_US`."""
+
+    strands: dict[str, Strand] = msgspec.field(default_factory=dict)
+
+
+class Source(NamedTuple):
+    """The key of a scan."""
+
+    address: str
+
+
+class Scans(SessionBehaviour):
+    """Port scans (T1046) and ping sweeps (T1018), vertical and horizontal.
+
+    Group addresses do not count. Blind spots: slower scans, scans that only meet open ports, and a source that hides
+    among more than 50,000 pairs that fail within minutes. A mail server with many dead recipients and a browser
+    behind a broken uplink look like a horizontal scan.
+    """
+
+    name = "scan"
+    routes = (Route("network", "connection"),)
+
+    def __init__(self, context: Context, capacity: int = CAPACITY, max_probed: int = MAX_PROBED) -> None:
+        self._names = context.names
+        self._probed = Recent(ProbeKey, dict[int, Minute], max_probed)
+        self._scans = Sessions(Source, Scan, self._render, gap_us=PAUSE_US, capacity=capacity, places=tuple)
+        self.tables = (self._scans,)
+
+    def observe(self, event_id: int, event: Event) -> None:
+        if event.outcome == "success":
+            return
+        source, destination = event.source_ip, event.destination_ip
+        if source is None or destination is None or is_group_address(destination) or is_local(source):
+            return
+        transport, port = event.transport or "", event.destination_port
+        if transport in _ICMP:
+            if _is_ping(event) and not _is_answered(event):
+                self._probe(ProbeKey(_SWEEP, source, "", transport), destination, HOSTS_PINGED, event_id, event)
+        elif port is not None and (event.outcome == "failure" or _is_lone_probe(event)):
+            is_udp = transport == "udp"
+            if is_udp and port in _TRACEROUTE_PORTS:
+                return
+            self._probe(ProbeKey(_VERTICAL, source, destination, transport), port, PORTS_OF_A_HOST, event_id, event)
+            if not is_udp or port != _QUIC_PORT:
+                enough = HOSTS_ON_A_UDP_PORT if is_udp else HOSTS_ON_A_PORT
+                self._probe(ProbeKey(_HORIZONTAL, source, port, transport), destination, enough, event_id, event)
+
+    def memory(self) -> bytes:
+        return self._probed.dump()
+
+    def recall(self, memory: bytes) -> None:
+        self._probed.load(memory)
+
+    def _probe(self, key: ProbeKey, target: int | str, enough: int, event_id: int, event: Event) -> None:
+        number = event.at_us // MINUTE_US
+        minutes = self._probed.get(key)
+        minute = minutes.get(number) if minutes else None
+        if minutes is None or minute is None:
+            minutes = _with_room(minutes or {}, number)
+            minute = minutes[number] = Minute(event.at_us, event.at_us)
+            self._probed.put(key, minutes)
+        _count(minute, event_id, event)
+        if minute.is_scan:
+            part = Minute(event.at_us, event.at_us, event.count, {target}, [(event.at_us, event_id)])
+            self._join(key, part, event_id, event.at_us)
+        if target in minute.targets or len(minute.targets) >= enough:
+            return
+        minute.targets.add(target)
+        for beside in (minutes.get(number - 1), minutes.get(number + 1), None):
+            if len(minute.targets | beside.targets if beside else minute.targets) >= enough:
+                for found in (minute, beside):
+                    if found and not found.is_scan:
+                        found.is_scan = True
+                        self._join(key, found, event_id, event.at_us)
+
+    def _join(self, key: ProbeKey, minute: Minute, event_id: int, at_us: int) -> None:
+        """Takes what happened in a minute into the source's scan."""
+        source = Source(key.source)
+        scan = self._scans.at(source, minute.first_us)
+        scan = self._scans.at(source, minute.last_us) if minute.last_us != minute.first_us else scan
+        what = f"{key.what}/{key.transport}" if key.kind == _HORIZONTAL else str(key.what)
+        strand = scan.strands.get(f"{key.kind} {what}")
+        if strand is None and len(scan.strands) < _MAX_STRANDS:
+            strand = scan.strands[f"{key.kind} {what}"] = Strand(key.kind, what, minute.first_us, minute.last_us)
+        if strand is not None:
+            strand.first_us = min(strand.first_us, minute.first_us)
+            strand.last_us = max(strand.last_us, minute.last_us)
+            strand.attempts += minute.attempts
+            for target in minute.targets:
+                strand.add(target)
+        for seen_us, number in minute.events:
+            scan.remember(number, seen_us)
+        if scan.fired_event_id:
+            self._scans.mark(source, scan)
+        else:
+            self._scans.fire(source, scan, event_id, at_us, self.name, *source, scan.first_us)
+
+    def _render(self, source: Source, scan: Scan) -> Detection:
+        entity = self._names.entity_at(source.address, scan.last_us)
+        strands = sorted(scan.strands.values(), key=lambda strand: (-strand.size, strand.kind, strand.what))
+        targets = sum(strand.size for strand in strands)
+        kinds = {strand.kind for strand in strands}
+        is_outside = not is_internal(source.address)
+        techniques = ["T1046"] if kinds != {_SWEEP} else []
+        techniques += (["T1018"] if _SWEEP in kinds else []) + (["T1595.001"] if is_outside else [])
+        reasons = [_sentence(strand) for strand in strands[:5]]
+        if len(strands) > 5:
+            rest = f"{_MAX_STRANDS - 5} or more" if len(strands) == _MAX_STRANDS else str(len(strands) - 5)
+            reasons.append(f"and {rest} other hosts or ports in the same way")
+        scanned = [strand.what for strand in strands if strand.kind == _VERTICAL]
+        return Detection(
+            id=scan.id,
+            detector=self.name,
+            entity=entity,
+            first_seen_us=scan.first_us,
+            last_seen_us=scan.last_us,
+            count=max(strand.attempts for strand in strands),
+            points=round(min(60.0, 45 + 7.5 * math.log10(max(targets / HOSTS_ON_A_PORT, 1))), 1),
+            title=_title(strands),
+            reasons=tuple(reasons),
+            techniques=tuple(techniques),
+            tactics=("discovery", "reconnaissance") if is_outside else ("discovery",),
+            hosts=(entity.name, *scanned[:8]),
+            related=tuple(EntityRef("address", address) for address in scanned[:8]),
+            event_ids=scan.event_ids,
+        )
+
+
+def _with_room(minutes: dict[int, Minute], number: int) -> dict[int, Minute]:
+    """The minutes that a late line may still add to, now that ``number`` begins."""
+    newest = max(number, max(minutes, default=number))
+    return {known: minute for known, minute in minutes.items() if known >= newest - _LATE_MINUTES}
+
+
+def _count(minute: Minute, event_id: int, event: Event) -> None:
+    at_us = event.at_us
+    minute.attempts += event.count
+    if at_us > minute.last_us:
+        minute.last_us = at_us
+    elif at_us < minute.first_us:
+        minute.first_us = at_us
+    if not minute.is_scan and len(minute.events) < _EVENTS_SHOWN:
+        minute.events.append((at_us, event_id))
+
+
+def _is_ping(event: Event) -> bool:
+    """Zeek gives the type of an ICMP message as the source port."""
+    kind = event.source_port if event.source_port is not None else event.more.get("icmp.type")
+    return kind in _PING_TYPES[event.transport or ""]
+
+
+def _is_answered(event: Event) -> bool:
+    return event.outcome is None and bool(event.more.get("destination.packets"))
+
+
+def _is_lone_probe(event: Event) -> bool:
+    """Whether a TCP connection that may have been answered, the log does not say, looks like a probe."""
+    sent, got = event.more.get("source.packets"), event.more.get("destination.packets")
+    source_port, port = event.source_port or 0, event.destination_port or 0
+    return (
+        event.transport == "tcp"
+        and isinstance(sent, int)
+        and sent <= _PROBE_PACKETS
+        and not got
+        and port < source_port
+    )
+
+
+def _title(strands: list[Strand]) -> str:
+    """What the largest part of a scan was, and how many parts of that kind there are."""
+    first = strands[0]
+    alike = sum(strand.kind == first.kind for strand in strands)
+    more = f" and {alike - 1} more" if alike > 1 else ""
+    if first.kind == _VERTICAL:
+        return f"scanned {_size(first, 'port')} of {first.what}{more}"
+    if first.kind == _HORIZONTAL:
+        return f"scanned {_size(first, 'host')} for port {first.what}{more}"
+    return f"pinged {_size(first, 'host')}"
+
+
+def _sentence(strand: Strand) -> str:
+    if strand.kind == _VERTICAL:
+        found = f"{_size(strand, 'port')} of {strand.what} refused or did not answer"
+        if not strand.sketch:
+            found += f": {listed(sorted(int(port) for port in strand.targets), 8)}"
+    elif strand.kind == _HORIZONTAL:
+        found = f"{_size(strand, 'host')} refused or did not answer on port {strand.what}"
+    else:
+        found = f"{_size(strand, 'host')} did not answer a ping"
+    return f"{found}; {amount(strand.attempts, 'attempt')} {span_of(strand)}"
+
+
+def _size(strand: Strand, thing: str) -> str:
+    size = strand.size
+    return f"{'about ' if strand.sketch else ''}{amount(size, thing)}"
