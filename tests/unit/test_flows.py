@@ -292,6 +292,11 @@ class TestLines:
     def test_a_line_too_long_for_a_flow_is_bad(self) -> None:
         assert isinstance(decode(ARGUS, WEB + "x" * MAX_FIELD_CHARS)[1], BadLine)
 
+    def test_a_byte_order_mark_before_the_header_is_no_text(self) -> None:
+        nothing, row = decode(b"\xef\xbb\xbf" + ARGUS.encode(), WEB)
+        assert nothing is None
+        assert row == event(ARGUS, WEB)
+
     def test_terminal_controls_are_replaced(self) -> None:
         found = argus(Label="a\x1b[2Jb")
         assert found.more["label.flow"] == "a\ufffd[2Jb"

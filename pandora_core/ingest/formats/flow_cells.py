@@ -25,6 +25,7 @@ _COUNTERS_TELL = frozenset({"", "-", "ECO"})
 # Only of these is an answer expected at all.
 _CONVERSING = frozenset({"tcp", "udp", "sctp", "dccp", "icmp", "ipv6-icmp", "arp"})
 
+_TOO_LARGE = 1 << 63
 _FLAG_LETTERS = "FSRPAUEC"  # bits 0 to 7 of the TCP flags, RFC 9293 §3.1
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,17})(?:\.\d{1,17})?(?:[eE][+-]?\d\d?)?", re.ASCII)
 _EPOCH = re.compile(r"(\d{1,19})(?:\.(\d{1,9}))?", re.ASCII)
@@ -53,12 +54,17 @@ def count(text: str) -> int | None:
     """A count or size; ``12.0`` too, as some tools write it."""
     if text.isdecimal() and len(text) <= 18:
         return int(text)
-    return _bounded(float(text)) if _NUMBER.fullmatch(text) else None
+    number = float(text) if _NUMBER.fullmatch(text) else -1.0
+    return int(number) if 0 <= number < _TOO_LARGE else None
 
 
 def duration_ns(text: str, unit_ns: int) -> int | None:
     """A duration in units of ``unit_ns`` as nanoseconds."""
-    return _bounded(float(text) * unit_ns) if _NUMBER.fullmatch(text) else None
+    try:
+        taken_ns = float(text) * unit_ns
+    except ValueError:
+        return None
+    return round(taken_ns) if 0 <= taken_ns < _TOO_LARGE else None
 
 
 @lru_cache(maxsize=16_384)
@@ -154,11 +160,6 @@ def _second_us(text: str) -> int | None:
     except ValueError:
         return None
     return int((moment - EPOCH).total_seconds()) * SECOND_US
-
-
-def _bounded(number: float) -> int | None:
-    """A number as an integer of 63 bits, or ``None``: what is negative or larger is no count."""
-    return round(number) if 0 <= number < 1 << 63 else None
 
 
 def _fraction_us(digits: str) -> int:

@@ -138,6 +138,7 @@ class Header:
 
 def read_header(text: str) -> Header | None:
     """The header that a line is, or ``None``: it must name two addresses, a time and something measured."""
+    text = text.removeprefix("\ufffd")  # what became of a byte-order mark
     for delimiter in _DELIMITERS:
         names = split(text, delimiter, is_padded=True) if delimiter in text else None
         if names is None:

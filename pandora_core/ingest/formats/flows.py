@@ -22,7 +22,7 @@ from pandora_core.ingest.formats.flow_cells import (
 from pandora_core.ingest.formats.flow_header import Header, read_header, split
 from pandora_core.model import BadLine, Event, FieldValue
 
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_AROUND_LINE = b" \r\n\v\f"  # not the tab: an empty cell may end the line
 _SNIFFED_LINES = 20
 _UNSET = frozenset({"", "-", "(empty)"})
 _NO_PORT = _UNSET | {"0"}
@@ -205,4 +205,4 @@ class _Table:
 
 
 def _text(line: bytes) -> str:
-    return text_of(line.removeprefix(_BYTE_ORDER_MARK).strip(b" \r\n\v\f"))
+    return text_of(line.strip(_AROUND_LINE))
