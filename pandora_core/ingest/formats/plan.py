@@ -98,7 +98,7 @@ class LogMap:
 
     ``judge`` is called with the values of ``reads`` (``None`` where unset or of another kind), ``choose_ends`` with
     those of ``end_reads``; without them the facts are constant and the ends are those of the columns ``ends``.
-    ``replaced`` names columns that the facts hold in full, so that they are not kept a second time.
+    ``replaced`` names those of ``reads`` that the facts hold in full, so that they are not kept a second time.
     """
 
     ends: Ends
@@ -150,7 +150,8 @@ class Plan:
         self._end_reads = self._readers(log_map.end_reads)
         self._judge = log_map.judge
         self._choose_ends = log_map.choose_ends
-        kept = list(self._kept({*ignored, *log_map.replaced}))
+        replaced = {name for name in log_map.replaced if self._usable(name, log_map.reads[name]) != self.width}
+        kept = list(self._kept({*ignored, *replaced}))
         self._keys = [key for key, _, _ in kept]
         self._converts = [convert for _, convert, _ in kept]
         self._kept_names = [name for _, _, name in kept]

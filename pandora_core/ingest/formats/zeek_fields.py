@@ -1,6 +1,7 @@
 """Owns what Zeek's logs mean: per log, where its fields go in the vocabulary and what is concluded from them.
 
-Source: the log reference of the Zeek documentation (https://docs.zeek.org, "Log Files"), Bro 2.x to Zeek 7.
+Long because every log has its table; no part of it needs another. Source: the log reference of the Zeek documentation
+(https://docs.zeek.org, "Log Files"), Bro 2.x to Zeek 7.
 """
 
 from __future__ import annotations
@@ -307,9 +308,9 @@ def _file_ends(
     senders: list[str] | None, receivers: list[str] | None, from_client: bool | None, *connection: Any
 ) -> Ends:
     """The sender of a file is its source: listed up to Zeek 5.0, since then to be had from the connection."""
-    if senders or receivers:
-        return Ends(senders[0] if senders else None, None, receivers[0] if receivers else None, None)
     client, client_port, server, server_port = connection
+    if client is None:
+        return Ends(senders[0] if senders else None, None, receivers[0] if receivers else None, None)
     if from_client is False:
         return Ends(server, server_port, client, client_port)
     return Ends(client, client_port, server, server_port)
@@ -381,7 +382,7 @@ _WEIRD = _log({"name": Field("rule.name")}, facts=Facts("intrusion_detection", "
 def _dhcp_ends(client: str | None, server: str | None, *connection: Any) -> Ends:
     """Since Zeek 2.6 a DHCP exchange has no connection of its own, but two addresses."""
     source, source_port, destination, destination_port = connection
-    return Ends(client or source, source_port, server or destination, destination_port)
+    return Ends(source or client, source_port, destination or server, destination_port)
 
 
 _DHCP = _log(

@@ -26,7 +26,7 @@ def safe_name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]", "_", text[:64]).strip("-_")
 
 
-_FILE_LOG = re.compile(r"(?:\d[\d._-]*[._-])?([A-Za-z][A-Za-z0-9-]*(?:_[A-Za-z][A-Za-z0-9-]*)*)")
+_FILE_LOG = re.compile(r"(?:\d[\d_-]*[_-])?([A-Za-z][A-Za-z0-9-]*(?:_[A-Za-z][A-Za-z0-9-]*)*)")
 
 # What JSON records without a log name are told by: the first log whose marks are all there. Marks are fields that a
 # log always writes and that no other log has together.
