@@ -7,15 +7,18 @@ import getpass
 import glob
 import json
 import os
+import signal
 import socket
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pandora_core import config, process
 from pandora_core.config import Settings
-from pandora_core.errors import ConfigError, StoreError
+from pandora_core.errors import ConfigError, EngineError, EngineRunningError, SourceError, StoreError
+from pandora_core.model import DAY_US, SECOND_US
 from pandora_core.store.operator import Operator
 from pandora_core.store.reader import Reader
 from pandora_core.store.store import FILE_NAME, Store

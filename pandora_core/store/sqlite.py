@@ -18,6 +18,8 @@ WAL_SAFE = (3, 51, 3)
 """First SQLite release without the WAL-reset corruption that 3.7.0–3.51.2 have (sqlite.org, release 3.51.3)."""
 
 BUSY_TIMEOUT_MS = 10_000
+_PAGE_BYTES = 8192
+_WAL_BYTES = 64 << 20
 
 
 class SqliteChoice(NamedTuple):
@@ -80,8 +82,11 @@ def _prepare(connection: Any, read_only: bool) -> None:
     cursor = connection.cursor()
     try:
         if not read_only:
+            # Large pages and rare checkpoints: the same index pages are written back once, not with every few batches.
+            cursor.execute(f"PRAGMA page_size={_PAGE_BYTES}")
             cursor.execute(f"PRAGMA journal_mode={choose().journal}")
-            cursor.execute("PRAGMA journal_size_limit=67108864")
+            cursor.execute(f"PRAGMA wal_autocheckpoint={_WAL_BYTES // _PAGE_BYTES}")
+            cursor.execute(f"PRAGMA journal_size_limit={_WAL_BYTES}")
         for pragma in (
             f"busy_timeout={BUSY_TIMEOUT_MS}",
             "synchronous=NORMAL",
