@@ -195,11 +195,16 @@ def _column(path: str, of_type: type) -> Column:
 
 def _plain_list(values: list[Any]) -> list[Any]:
     """A list as an event may hold one: of plain values; an object in it is kept as JSON text."""
+    if _SIMPLE.issuperset(map(type, values)) and "" not in values:
+        return values
     return [scalar(value) for value in values if value is not None and value != ""]
 
 
 def _texts(values: list[Any]) -> list[str]:
-    return [str(value) for value in _plain_list(values)]
+    return [*map(str, _plain_list(values))]
+
+
+_SIMPLE = frozenset((str, float, bool))
 
 
 def _one_text(value: Any) -> list[str]:

@@ -273,8 +273,7 @@ def _careful_text(cell: str) -> str:
 
 
 def _split(separator: str, absent: tuple[str, ...], convert: Convert, cell: str) -> list[Any]:
-    elements = (element for element in cell.split(separator) if element not in absent)
-    return [*map(convert, elements)] if convert else [*elements]
+    return [convert(item) if convert else item for item in cell.split(separator) if item not in absent]
 
 
 _BOOLEANS = {"T": True, "F": False}.__getitem__
@@ -307,7 +306,7 @@ def _likeness(record: Record, file_log: str) -> float:
     if "ts" in names and (not _ZEEK_NAMES.isdisjoint(names) or (isinstance(nested, dict) and "orig_h" in nested)):
         return 0.95
     if "ts" in names and log_of_fields(_names_in(record)):
-        return 0.9
+        return 0.93
     if is_known_log(file_log) and ("ts" in names or (file_log == "loaded_scripts" and set(names) == {"name"})):
         return 0.7
     return 0.2 if isinstance(record.get("ts"), float) else 0.0
