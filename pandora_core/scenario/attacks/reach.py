@@ -17,6 +17,7 @@ from pandora_core.scenario.deeds.endpoint import (
     run_by_wmi,
     schedule_task,
     start,
+    usual_pid,
 )
 from pandora_core.scenario.deeds.traffic import connect, open_ports, probe
 from pandora_core.scenario.happenings import (
@@ -88,9 +89,10 @@ def read_logon_secrets(hand: Intruder, at_us: int) -> Iterator[Scene]:
     """The intruder's program reads the memory of the process that keeps the passwords."""
     me = hand.at_victim()
     image = implant(hand.cast)
+    pid = usual_pid(me.host, image)
     for _ in range(hand.many(2)):
         access = hand.dice.pick(("0x1010", "0x1410", "0x1438"))
-        yield at_us, [ProcessAccessed(at_us, me.host, me.user, image, me.pid(), f"{SYSTEM32}lsass.exe", access)]
+        yield at_us, [ProcessAccessed(at_us, me.host, me.user, image, pid, f"{SYSTEM32}lsass.exe", access)]
         at_us += hand.pause_us(1, 20)
 
 

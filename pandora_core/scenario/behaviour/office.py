@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pandora_core.model import HOUR_US, SECOND_US
 from pandora_core.scenario.company import DOMAIN, Person, Role, Workday, days
 from pandora_core.scenario.deeds.access import RC4, enter, log_on_at_desk, mistype, open_share, ticket_for, touch
-from pandora_core.scenario.deeds.endpoint import EXPLORER, OFFICE, start
+from pandora_core.scenario.deeds.endpoint import EXPLORER, OFFICE, start, usual_pid
 from pandora_core.scenario.deeds.traffic import (
     BROWSER,
     connect,
@@ -68,7 +68,7 @@ def _presence(me: Actor, person: Person, day: Workday) -> Iterator[Burst]:
     yield Burst(at_us, _policies(me, at_us))
     for image in (EXPLORER, MAIL_PROGRAM, BROWSER):
         at_us += dice.span_us(1, 40)
-        yield Burst(at_us, [start(me, at_us, image)])
+        yield Burst(at_us, [start(me, at_us, image, pid=usual_pid(me.host, image))])
     if dice.chance(_LOCKS_SCREEN) and day.back_us > at_us:
         back_us = day.back_us
         if dice.chance(person.mistypes):

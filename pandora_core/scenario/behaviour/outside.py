@@ -17,7 +17,6 @@ from pandora_core.scenario.signatures import Signature
 from pandora_core.scenario.world import Actor, World
 
 WEB_NAME = "www.tidemark.example"
-_PAGES = ("/", "/", "/products", "/contact", "/jobs", "/news/12", "/assets/site.css", "/assets/site.js", "/logo.svg")
 _PROBED_PATHS = (
     "/wp-login.php", "/.env", "/admin/", "/phpmyadmin/", "/cgi-bin/test", "/../../etc/passwd", "/.git/config",
 )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 from pandora_core.scenario.company import NETBIOS, Host
 from pandora_core.scenario.deeds.access import Visit, open_share, touch
 from pandora_core.scenario.happenings import Happening, Process, RpcCall, ServiceInstalled, TaskCreated
@@ -24,6 +26,7 @@ def start(
     arguments: str = "",
     *,
     parent: str = EXPLORER,
+    pid: int = 0,
     parent_pid: int = 0,
     host: Host | None = None,
     user: str | None = None,
@@ -40,10 +43,15 @@ def start(
         image,
         command,
         parent,
-        me.pid(),
-        parent_pid or _usual_pid(me, host, parent),
+        pid or me.pid(),
+        parent_pid or usual_pid(host or me.host, parent),
         level,
     )
+
+
+def usual_pid(host: Host, image: str) -> int:
+    """The process id of a program that runs for as long as its host does: always the same one."""
+    return 400 + 4 * (zlib.crc32(f"{host.name}/{image}".encode()) % 2_000)
 
 
 def install_service(
@@ -105,8 +113,3 @@ def run_by_wmi(me: Actor, visit: Visit, server: Host, image: str, arguments: str
             user=f"{NETBIOS}\\{user}", integrity="High",
         ),
     ]  # fmt: skip
-
-
-def _usual_pid(me: Actor, host: Host | None, image: str) -> int:
-    """The process id of a program that runs for as long as its host does: the same each time."""
-    return 400 + 4 * (sum(f"{(host or me.host).name}{image}".encode()) % 2_000)

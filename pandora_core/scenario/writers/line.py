@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
+from pandora_core.model import SECOND_US, iso
 from pandora_core.scenario.dice import Dice
 
 
@@ -14,6 +16,11 @@ class Line(NamedTuple):
     at_us: int
     file: str
     text: str
+
+
+def rfc3339(at_us: int) -> str:
+    """A time in UTC with microseconds but without its zone: quick, since neighbouring lines share their second."""
+    return f"{_second(at_us // SECOND_US)}.{at_us % SECOND_US:06d}"
 
 
 See = Callable[..., Iterable[Line]]
@@ -33,3 +40,8 @@ class Clock:
         if sensor not in self._errors:
             self._errors[sensor] = Dice.of(self._seed, "clock", sensor).span_us(-self._skew_s, self._skew_s)
         return self._errors[sensor]
+
+
+@lru_cache(maxsize=4_096)
+def _second(second: int) -> str:
+    return iso(second * SECOND_US)[:19]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 
-from pandora_core.model import SECOND_US, iso
+from pandora_core.model import SECOND_US
 from pandora_core.scenario.company import Host
 from pandora_core.scenario.happenings import CronJob, SshLogon, Sudo
-from pandora_core.scenario.writers.line import Clock, Line, See
+from pandora_core.scenario.writers.line import Clock, Line, See, rfc3339
 
 _BETWEEN_TRIES_US = 2_100_000
 """sshd waits about this long after a wrong password."""
@@ -23,7 +23,7 @@ class LinuxLogs:
 
     def _line(self, at_us: int, host: Host, program: str, text: str) -> Line:
         path = f"linux/{host.name}/auth.log"
-        time = iso(at_us + self._clock.error_us(path))[:-1]
+        time = rfc3339(at_us + self._clock.error_us(path))
         return Line(at_us, path, f"{time}+00:00 {host.name} {program}: {text}")
 
     def _ssh(self, it: SshLogon) -> Iterator[Line]:

@@ -10,10 +10,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from pandora_core.model import SECOND_US, iso
+from pandora_core.model import SECOND_US
 from pandora_core.scenario.company import INSIDE
 from pandora_core.scenario.happenings import Connection, DnsQuery, HttpRequest, SignatureHit, TlsHandshake
-from pandora_core.scenario.writers.line import Clock, Line, See
+from pandora_core.scenario.writers.line import Clock, Line, See, rfc3339
 
 FILE = "suricata/eve.json"
 _NO_PAYLOAD = 60
@@ -103,8 +103,8 @@ class Suricata:
                 "issuerdn": certificate.issuer,
                 "serial": certificate.serial,
                 "fingerprint": certificate.fingerprint[:40],
-                "notbefore": iso(certificate.not_before_s * SECOND_US)[:19],
-                "notafter": iso(certificate.not_after_s * SECOND_US)[:19],
+                "notbefore": rfc3339(certificate.not_before_s * SECOND_US)[:19],
+                "notafter": rfc3339(certificate.not_after_s * SECOND_US)[:19],
             }
         return self._record(it.at_us, "tls", it.connection, tls=tls)
 
@@ -123,7 +123,7 @@ class Suricata:
         return self._record(it.at_us, "alert", it.connection, alert=alert, flow=flow)
 
     def _time(self, at_us: int) -> str:
-        return f"{iso(at_us + self._error_us)[:-1]}+0000"
+        return f"{rfc3339(at_us + self._error_us)}+0000"
 
     def _fingerprint(self, application: str) -> str:
         """A client's JA3: which program it is decides it."""

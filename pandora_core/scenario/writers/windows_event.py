@@ -8,9 +8,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from pandora_core.model import iso
 from pandora_core.scenario.company import NETBIOS, Host
-from pandora_core.scenario.writers.line import Clock, Line
+from pandora_core.scenario.writers.line import Clock, Line, rfc3339
 
 FOLDER = "windows/"
 _AUDIT_SUCCESS, _AUDIT_FAILURE = -9214364837600034816, -9218868437227405312
@@ -66,8 +65,8 @@ class Forwarder:
     def line(self, at_us: int, host: Host, kind: Kind, data: dict[str, Any], *, is_failure: bool = False) -> Line:
         """One event of a host; ``data`` is its EventData, by Windows' own names."""
         channel = kind.channel
-        time = iso(at_us + self._clock.error_us(f"windows/{host.name}"))
-        zoned = f"{time[:-1]}+00:00"
+        time = rfc3339(at_us + self._clock.error_us(f"windows/{host.name}"))
+        zoned = f"{time}+00:00"
         record = {
             "EventTime": zoned,
             "Hostname": host.fqdn,
