@@ -38,13 +38,13 @@ def object_of(line: bytes) -> Json:
     """
     document = decoded(line)
     if not isinstance(document, dict):
-        hint = ": one object a line is expected, not an array of them" if isinstance(document, list) else ""
+        hint = "; one object a line is expected" if isinstance(document, list) else ""
         raise ValueError(f"a JSON {type(document).__name__}, not an object{hint}")
     return cleaned(document) if needs_cleaning(line) else document
 
 
 def decoded(line: bytes) -> Any:
-    """The JSON value that a line holds, mended if need be.
+    """The JSON value that a line holds, mended (and then cleaned too) if need be.
 
     Raises:
         ValueError: it is not JSON; the message says why.
@@ -100,9 +100,9 @@ def scalar(value: Any) -> Scalar:
 def _decode_mended(line: bytes, error: Exception) -> Any:
     try:
         lenient = json.loads(line.decode("utf-8-sig", "replace"), strict=False)
-        return _decode(json.dumps(lenient, ensure_ascii=False).encode("utf-8", "replace"))
+        return cleaned(_decode(json.dumps(lenient, ensure_ascii=False).encode("utf-8", "replace")))
     except ValueError:
-        hint = "" if b"}" in line else "; a pretty-printed file must be written with one object a line"
+        hint = "; one whole object a line is expected" if "truncated" in str(error) else ""
         raise ValueError(f"not a JSON object: {error}{hint}") from error
 
 

@@ -201,9 +201,9 @@ def _time_of(value: FieldValue | None) -> int:
 
 def _severity(level: Any) -> int:
     """Wazuh's levels 0–15 in our five."""
-    if isinstance(level, bool) or not isinstance(level, int):
-        return 0
-    return 4 if level >= 12 else 3 if level >= 10 else 2 if level >= 7 else 1 if level >= 4 else 0
+    text = _text(level)
+    number = int(text) if text is not None and text.isdecimal() and len(text) <= 4 else 0
+    return sum(number >= floor for floor in (4, 7, 10, 12))
 
 
 def _rename(more: dict[str, FieldValue]) -> None:

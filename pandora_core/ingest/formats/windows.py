@@ -28,6 +28,7 @@ from pandora_core.ingest.formats.windows_xml import object_of_xml
 from pandora_core.model import BadLine, FieldValue
 
 _BINARY = b"ElfFile\0"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SNIFFED_LINES = 20
 _HEAD_OF_EVTX = re.compile(rb'\s*\{\s*"Event"\s*:\s*\{.{0,200}"System"\s*:', re.DOTALL)
 _HEAD_OF_XML = re.compile(
@@ -95,6 +96,7 @@ def _decode(line: bytes) -> Decoded:
 def _read(line: bytes) -> Record | None:
     if line.startswith(b'{"Event":') and not needs_cleaning(line):
         return read_envelope(_decode_evtx(line))
+    line = line.removeprefix(_BYTE_ORDER_MARK)
     first = line.lstrip()[:1]
     if first == b"<":
         document = object_of_xml(line)
@@ -125,7 +127,8 @@ def _read_object(document: Json) -> Record:
 
 def _reader_of(document: Json) -> Callable[[Json], Record] | None:
     """What reads an object of this shape; ``None`` where it is no Windows event."""
-    if isinstance(document.get("Event"), dict):
+    event = document.get("Event")
+    if isinstance(event, dict) and "System" in event:
         return read_evtx
     if isinstance(document.get("winlog"), dict):
         return read_winlogbeat

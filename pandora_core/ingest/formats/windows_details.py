@@ -45,7 +45,7 @@ _HOST_APPLICATION = ("HostApplication=", "Host Application = ")
 _CONTEXT_USER = ("UserId=", "  User = ")
 _MESSAGE_PAIR = re.compile(r"(?:^|; )(ClientMachine|User) = ([^;]+)")
 _COMMON_NAME = re.compile(r"CN=((?:[^,\\]|\\.)+)", re.IGNORECASE)
-_SQL_CLIENT = re.compile(r"\[CLIENT: ([^\]]+)\]")
+_SQL_CLIENT = re.compile(r"\[CLIENT: ([^\]]{1,64})\]")
 
 
 def logon(record: Record) -> None:

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
 END = "</Event>"
 _MOST_DEPTH = 16
-_PROLOGUE = re.compile(r"\ufeff?\s*(?:<\?xml[^>]*\?>\s*)?(?:<Events(?:\s[^>]*)?>)?\s*")
-_BETWEEN = re.compile(r"\s*(?:</Events>)?\s*")
+_PROLOGUE = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?(?:<Events(?:\s[^>]*)?>)?\s*")
 
 # References to characters that XML 1.0 forbids, which a log of hostile text holds all the same.
 _FORBIDDEN = re.compile(r"&#(?:x0*(?:[0-8bcef]|1[0-9a-f]|fff[ef])|0*(?:[0-8]|1[124-9]|2[0-9]|3[01]));", re.IGNORECASE)
@@ -32,8 +31,8 @@ def object_of_xml(record: bytes) -> Json | None:
     """
     if len(record) > MAX_LINE_BYTES:
         raise ValueError(f"longer than {MAX_LINE_BYTES} bytes")
-    text = text_of(record.replace(b"\r\n", b"\n").removeprefix(b"\xef\xbb\xbf"))
-    if _BETWEEN.fullmatch(text):
+    text = text_of(record.replace(b"\r\n", b"\n"))
+    if text.strip() in ("", "</Events>"):
         return None
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise ValueError("XML with a document type declaration is refused")
