@@ -14,6 +14,9 @@ from pandora_core.scenario.world import Actor, World
 
 _LURE_WORDS = ("portal", "secure", "sync", "cdn", "assets", "status", "login", "metrics", "static", "relay")
 _EARLY_SHARE = 0.4
+"""An attack begins in this first part of the days of a long plan."""
+_FITTED_SHARE = 0.2
+"""Where in a plan an attack begins that would not fit at its usual hour."""
 _TAIL_H = 0.8
 """How long the last step of a chain may take, in hours at pace 1."""
 
@@ -196,7 +199,7 @@ def _place(world: World, chain: Chain, cast: Cast, steps: tuple[Step, ...], dice
     span_us = (max(step.after_h for step in steps) + _TAIL_H) * HOUR_US
     begins_us = _usual_hour(world, chain, cast, dice)
     if begins_us < plan.start_us or begins_us + span_us * min(1.0, plan.pace) > plan.end_us:
-        begins_us = plan.start_us + int(_EARLY_SHARE * 0.5 * (plan.end_us - plan.start_us))
+        begins_us = plan.start_us + int(_FITTED_SHARE * (plan.end_us - plan.start_us))
     room_us = 0.97 * (plan.end_us - begins_us)
     return begins_us, min(plan.pace, room_us / span_us)
 
