@@ -26,10 +26,10 @@ class Place(NamedTuple):
 PLACES = (
     Place("1", "overview", "Overview", "overview:OverviewScreen", "Who is at risk now, and how the last hour went"),
     Place("2", "threats", "Threats", "threats:ThreatsScreen", "Alerts by risk, their reasons, and triage"),
-    Place("3", "jobs", "Jobs", "jobs:JobsScreen", "Quantum jobs: queue, results and the classical figure"),
+    Place("3", "jobs", "Jobs", "jobs:JobsScreen", "Quantum jobs beside the classical figure"),
     Place("4", "network", "Network", "network:NetworkScreen", "The host graph and the likely next move"),
     Place("5", "vault", "Vault", "vault:VaultScreen", "Credentials, evidence and the signed audit trail"),
-    Place("6", "posture", "Posture", "posture:PostureScreen", "Which sessions a quantum computer could read later"),
+    Place("6", "posture", "Posture", "posture:PostureScreen", "Sessions that a quantum computer could read later"),
     Place("7", "cases", "Cases", "cases:CasesScreen", "What belongs together, in order of time"),
     Place("8", "models", "Models", "models:ModelsScreen", "Trained models, their figures and their drift"),
     Place("9", "system", "System", "system:SystemScreen", "Sources, lag, engine, worker, store and schedule"),

@@ -159,6 +159,22 @@ _ANSI_STYLES = {
 }
 
 
+# What Textual's own widgets want to know of a theme of terminal colours, and how they mark where the cursor is.
+_ANSI_VARIABLES = {
+    "ansi-background": "ansi_default",
+    "ansi-foreground": "ansi_default",
+    "surface-active": "ansi_default",
+    "border": "ansi_cyan",
+    "border-blurred": "ansi_bright_black",
+    "block-cursor-background": "ansi_default",
+    "block-cursor-foreground": "ansi_default",
+    "block-cursor-text-style": "reverse",
+    "block-cursor-blurred-background": "ansi_default",
+    "block-cursor-blurred-foreground": "ansi_default",
+    "block-cursor-blurred-text-style": "reverse",
+}
+
+
 def _has_many_colours(environ: Mapping[str, str]) -> bool:
     if environ.get("COLORTERM", "").lower() in ("truecolor", "24bit"):
         return True
@@ -189,7 +205,7 @@ def _css_variables(name: str, palette: Palette) -> dict[str, str]:
     """Our own colours under ``$pandora-…`` in the style sheet, and those of Textual's that clash with them."""
     ours = {f"pandora-{field.replace('_', '-')}": colour for field, colour in asdict(palette).items()}
     if name == ANSI:
-        return ours | {"input-cursor-text-style": "reverse"}
+        return ours | _ANSI_VARIABLES
     return ours | {
         "block-cursor-background": palette.cursor,
         "block-cursor-foreground": palette.text,

@@ -13,18 +13,19 @@ from textual.widgets import Input, OptionList, Static
 
 from pandora_tui.commands import DIALOG, Command, bindings, completions, key_sign, matching
 from pandora_tui.style import fit
+from pandora_tui.widgets.field import Field
 
 
 class CommandScreen(ModalScreen[str]):
     """An input and a list under or over it; gives back the command line to run, ``None`` on escape."""
 
-    AUTO_FOCUS: ClassVar[str | None] = "Input"
+    AUTO_FOCUS: ClassVar[str | None] = "Field"
     DEFAULT_CSS = """
     CommandScreen {
-        #command-box { height: auto; background: $pandora-surface; padding: 0 1; }
+        #command-box { height: auto; max-height: 90%; background: $pandora-surface; padding: 0 1; }
         #command-input { height: 1; }
         #command-prompt { width: 2; color: $pandora-accent; }
-        Input, Input:focus { padding: 0; background: transparent; width: 1fr; }
+        Field, Field:focus { padding: 0; background: transparent; width: 1fr; }
         #command-list { color: $pandora-muted; max-height: 10; }
     }
     """
@@ -45,9 +46,7 @@ class CommandScreen(ModalScreen[str]):
             box.border_subtitle = "enter runs it, esc closes"
             with Horizontal(id="command-input"):
                 yield Static(self._prompt, id="command-prompt", markup=False)
-                field = Input(self._text, compact=True, select_on_focus=False)
-                field.cursor_blink = False
-                yield field
+                yield Field(self._text)
             yield OptionList(id="command-list", markup=False, compact=True)
 
     def on_mount(self) -> None:
@@ -95,7 +94,6 @@ class CommandLine(CommandScreen):
         #command-box { width: 1fr; border-top: solid $pandora-line; }
         #command-input { dock: bottom; }
     }
-    .-ascii CommandLine #command-box { border-top: ascii $pandora-line; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("tab", "complete", "complete", priority=True)]
@@ -111,7 +109,7 @@ class CommandLine(CommandScreen):
         line = self.chosen()
         if line is not None:
             takes_more = any(command.name == line and command.argument for command in self._commands)
-            field = self.query_one(Input)
+            field = self.query_one(Field)
             field.value = f"{line} " if takes_more else line
             field.cursor_position = len(field.value)
 
@@ -131,7 +129,6 @@ class Palette(CommandScreen):
         }
         #command-list { margin-top: 1; max-height: 14; }
     }
-    .-ascii Palette #command-box { border: ascii $pandora-line; }
     """
 
     def __init__(self, commands: Sequence[Command]) -> None:

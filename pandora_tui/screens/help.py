@@ -37,7 +37,6 @@ class HelpScreen(ModalScreen[None]):
         width: 76; max-width: 96%; height: 90%; padding: 1 2; background: $pandora-surface;
         border: round $pandora-accent; border-title-color: $pandora-text; border-subtitle-color: $pandora-muted;
     }
-    .-ascii #help-box { border: ascii $pandora-line; }
     """
 
     def __init__(self, place: str) -> None:
@@ -45,7 +44,7 @@ class HelpScreen(ModalScreen[None]):
         self._place = place
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(id="help-box") as box:
+        with VerticalScroll(id="help-box", classes="boxed") as box:
             box.border_title = "Help"
             box.border_subtitle = "esc closes"
             yield HelpText(self._place)

@@ -31,6 +31,8 @@ def line_plot(
     values: Sequence[float], cells: int, rows: int, *, low: float | None = None, high: float | None = None
 ) -> list[str]:
     """The last values as a line of dots, ``rows`` lines from top to bottom; the scale fits where it is not given."""
+    if cells <= 0 or rows <= 0:
+        return [""] * rows
     finite = [value for value in values[-2 * cells :] if math.isfinite(value)]
     bottom = min(finite, default=0.0) if low is None else low
     top = max(finite, default=1.0) if high is None else high
@@ -64,7 +66,8 @@ def _level(value: float, steps: int, low: float, high: float) -> int | None:
         return None
     if high <= low:
         return 0 if value <= low else steps
-    return round(steps * min(1.0, max(0.0, (value - low) / (high - low))))
+    # Halved, for the difference of two great numbers can be too great for a float.
+    return round(steps * min(1.0, max(0.0, (value / 2 - low / 2) / (high / 2 - low / 2))))
 
 
 def _heights(values: Sequence[float], count: int, steps: int, low: float, high: float | None) -> list[int]:

@@ -11,10 +11,11 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widget import Widget
-from textual.widgets import Input, OptionList, Static
+from textual.widgets import OptionList, Static
 
 from pandora_tui.commands import DIALOG, bindings
 from pandora_tui.style import Role, safe_text
+from pandora_tui.widgets.field import Field
 from pandora_tui.widgets.pieces import Piece, draw_line
 
 T = TypeVar("T")
@@ -30,7 +31,6 @@ class Dialog(ModalScreen[T], Generic[T]):
         width: 60; max-width: 94%; height: auto; max-height: 90%; padding: 1 2;
         background: $pandora-surface; border: round $pandora-accent; border-title-color: $pandora-text;
     }
-    .-ascii .dialog-box { border: ascii $pandora-line; }
     .dialog-box Static { height: auto; }
     .dialog-complaint { color: $pandora-medium; }
     """
@@ -41,7 +41,7 @@ class Dialog(ModalScreen[T], Generic[T]):
         self._box_title = safe_text(title, markup=True)
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog-box") as box:
+        with Vertical(classes="dialog-box boxed") as box:
             box.border_title = self._box_title
             yield from self.body()
             yield Hints(self.hints())
@@ -123,13 +123,11 @@ class TextDialog(Dialog[str]):
         self._check = check
 
     def body(self) -> ComposeResult:
-        field = Input(self._text, placeholder=self._placeholder, password=self._is_secret, select_on_focus=False)
-        field.cursor_blink = False  # a blink is traffic on a slow link
-        yield field
+        yield Field(self._text, placeholder=self._placeholder, is_secret=self._is_secret)
         yield Static("", classes="dialog-complaint", markup=False)
 
     def action_accept(self) -> None:
-        text = self.query_one(Input).value
+        text = self.query_one(Field).value
         complaint = self._check(text)
         if complaint:
             self.query_one(".dialog-complaint", Static).update(safe_text(complaint))

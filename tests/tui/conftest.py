@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.screen import Screen
 
 from pandora_tui.app import PandoraApp
+from pandora_tui.screens.base import PandoraScreen
 from pandora_tui.style import glyphs
+from pandora_tui.widgets.virtual_table import VirtualTable
+from tests.tui.sample import SampleApp, TableScreen
 
 
 @pytest.fixture(autouse=True)
@@ -37,5 +41,19 @@ def make_app(tmp_path: Path) -> Callable[..., PandoraApp]:
 
     def make(**settings: Any) -> PandoraApp:
         return PandoraApp(tmp_path, version="0.0", **{"theme": "dark", **settings})
+
+    return make
+
+
+@pytest.fixture
+def show(tmp_path: Path) -> Callable[..., SampleApp]:
+    """Makes a console that shows one screen, or one table over the whole screen."""
+
+    def make(shown: Screen[Any] | VirtualTable, **settings: Any) -> SampleApp:
+        screen = TableScreen(shown) if isinstance(shown, VirtualTable) else shown
+        place = screen.PLACE if isinstance(screen, PandoraScreen) else "overview"
+        app = SampleApp(tmp_path, version="0.0", **{"theme": "dark", "place": place, **settings})
+        app.first_screen = screen
+        return app
 
     return make
