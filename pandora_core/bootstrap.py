@@ -1,4 +1,4 @@
-"""Owns the wiring: settings in, a working store, engine or operator out. Faces start here; nothing below knows settings."""
+"""Owns the wiring: settings in, a working store, engine or operator out. Nothing below it knows the settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the engine's working memory of entities: their detections, what alerts these make, and what operators said of them."""
+"""Owns the engine's working memory of entities: their detections, their alerts, and what operators said of these."""
 
 from __future__ import annotations
 

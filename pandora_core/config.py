@@ -1,4 +1,4 @@
-"""Owns the settings: defaults, then ``pandora.toml``, then ``PANDORA_*`` of the environment, then the command line."""
+"""Owns the settings: defaults, then ``pandora.toml``, then the environment's ``PANDORA_*``, then the command line."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Owns Pandora's nouns: what a log line becomes (Event) and what is concluded from it (Detection, Alert …).
 
-Field names of :class:`Event` follow the Elastic Common Schema: ``source_ip`` is ``source.ip`` in JSON and in searches.
+Field names of :class:`Event` follow the Elastic Common Schema: ``source_ip`` is ``source.ip`` in JSON and searches.
 Times are integer microseconds since the Unix epoch, UTC (``*_us``); :func:`iso` and :func:`from_iso` convert.
 """
 
@@ -17,6 +17,7 @@ Scalar = str | int | float | bool
 FieldValue = Scalar | list[Scalar]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
 HOUR_US = 60 * MINUTE_US
@@ -127,8 +128,8 @@ class EntityRef(NamedTuple):
 class Detection:
     """One detector fired for one entity, with its reasons.
 
-    ``id`` is derived from detector, entity and window, so that the same events give the same id however they are
-    batched. ``points`` (0–100) is what it would add to a risk of zero. ``event_ids`` are the events that show it best.
+    ``id`` is derived from what it is about and when that began, so that the same events give the same id however they
+    are batched. ``points`` (0–100) is what it would add to a risk of zero; ``event_ids`` show it best.
     """
 
     id: str
@@ -154,7 +155,7 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """What one detection (or its repeats) adds to a risk score: the ``points`` of a score's parts sum to the score."""
+    """What one detector's detections add to a risk score: the ``points`` of a score's parts sum to the score."""
 
     points: float
     detection_id: str
@@ -239,12 +240,13 @@ class Entity:
         return Severity.of_risk(self.risk)
 
 
+_FIRST_US = (datetime(1, 1, 1, tzinfo=UTC) - EPOCH) // _MICROSECOND
+_LAST_US = (datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC) - EPOCH) // _MICROSECOND
+
+
 def iso(at_us: int) -> str:
-    """RFC 3339 in UTC with microseconds, e.g. ``2026-03-27T13:06:56.000000Z``; out-of-range times clamp to year 1/9999."""
-    try:
-        moment = EPOCH + timedelta(microseconds=at_us)
-    except OverflowError:
-        moment = datetime.min if at_us < 0 else datetime.max
+    """RFC 3339 in UTC with microseconds, e.g. ``2026-03-27T13:06:56.000000Z``; clamped to the years 1 to 9999."""
+    moment = EPOCH + timedelta(microseconds=min(max(at_us, _FIRST_US), _LAST_US))
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
 
 
@@ -257,4 +259,4 @@ def from_iso(text: str) -> int:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return (moment - EPOCH) // timedelta(microseconds=1)
+    return (moment - EPOCH) // _MICROSECOND

@@ -31,13 +31,16 @@ SHOWN_BAD_LINES = 100
 """Bad lines that an import's summary lists; the store keeps more."""
 
 
+_KEEP_ALL = Retention(None, None)
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceOptions:
     """How often to look, in seconds, and what to keep."""
 
     poll_s: float = 0.2
     scan_s: float = 1.0
-    retention: Retention = Retention(None, None)
+    retention: Retention = _KEEP_ALL
 
 
 def read_once(

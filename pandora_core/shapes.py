@@ -1,4 +1,4 @@
-"""Owns the JSON shapes that every face speaks: commands with ``--json``, exports and the API. Documented in docs/cli.md."""
+"""Owns the JSON that every face speaks: commands with ``--json``, exports and the API; documented in docs/cli.md."""
 
 from __future__ import annotations
 

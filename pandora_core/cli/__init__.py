@@ -1,1 +1,1 @@
-"""The commands, one module a noun. Data goes to standard output, messages to standard error; ``--json`` everywhere."""
+"""The commands, one module a noun. Data goes to standard output, messages to standard error."""

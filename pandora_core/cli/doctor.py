@@ -19,7 +19,9 @@ from pandora_core.cli.output import emit, json_option, table
 from pandora_core.errors import PandoraError
 from pandora_core.plugins import names
 
-_NETWORK_FILESYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ceph", "glusterfs"})
+_NETWORK_FILESYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ceph", "glusterfs"}
+)
 _LOW_SPACE_BYTES = 1 << 30
 
 
@@ -38,7 +40,11 @@ class Finding(NamedTuple):
 def doctor(data: Path | None, as_json: bool) -> None:
     """What is installed, what is wrong, and how to mend it; exit 1 if something is wrong."""
     findings = [finding for look in _LOOKS for finding in _safely(look, data)]
-    shape = {"version": __version__, "healthy": all(f.state != "wrong" for f in findings), "findings": [f._asdict() for f in findings]}
+    shape = {
+        "version": __version__,
+        "healthy": all(f.state != "wrong" for f in findings),
+        "findings": [f._asdict() for f in findings],
+    }
     emit(shape, as_json, lambda: table(("topic", "state", "found", "mend"), findings))
     if not shape["healthy"]:
         raise SystemExit(1)
@@ -69,13 +75,20 @@ def _sqlite(_: Path | None) -> Iterator[Finding]:
     if choice.version >= WAL_SAFE:
         yield Finding("sqlite", "ok", found)
     else:
-        yield Finding("sqlite", "advice", found + " (this version can corrupt a WAL)", "pip install pysqlite3, where it has a wheel")
+        yield Finding(
+            "sqlite",
+            "advice",
+            found + " (this version can corrupt a WAL)",
+            "pip install pysqlite3, where it has a wheel",
+        )
 
 
 def _formats(_: Path | None) -> Iterator[Finding]:
     found = names("formats")
     state = "ok" if found else "wrong"
-    yield Finding("log formats", state, ", ".join(found) or "none registered", "" if found else "install Pandora again with pip")
+    yield Finding(
+        "log formats", state, ", ".join(found) or "none registered", "" if found else "install Pandora again with pip"
+    )
 
 
 def _folder(data: Path | None) -> Iterator[Finding]:
@@ -90,7 +103,9 @@ def _folder(data: Path | None) -> Iterator[Finding]:
         yield Finding("file system", "wrong", f"{kind} loses SQLite's locks", "choose a local folder with --data DIR")
     free = shutil.disk_usage(folder).free
     low = free < _LOW_SPACE_BYTES
-    yield Finding("disk space", "advice" if low else "ok", f"{free / 1e9:.1f} GB free", "free some space" if low else "")
+    yield Finding(
+        "disk space", "advice" if low else "ok", f"{free / 1e9:.1f} GB free", "free some space" if low else ""
+    )
     yield from _loose_files(folder)
 
 
@@ -115,9 +130,13 @@ def _store(data: Path | None) -> Iterator[Finding]:
     finally:
         store.close()
     if report.problems:
-        yield Finding("store", "wrong", report.problems[0], "restore a backup, or read the logs again into a new folder")
+        yield Finding(
+            "store", "wrong", report.problems[0], "restore a backup, or read the logs again into a new folder"
+        )
     else:
-        yield Finding("store", "ok", f"version {report.version}, {report.size_bytes:,} bytes, journal {report.journal}")
+        yield Finding(
+            "store", "ok", f"version {report.version}, {report.size_bytes:,} bytes, journal {report.journal}"
+        )
 
 
 def _engine(data: Path | None) -> Iterator[Finding]:
@@ -128,7 +147,12 @@ def _engine(data: Path | None) -> Iterator[Finding]:
 def _terminal(_: Path | None) -> Iterator[Finding]:
     term = os.environ.get("TERM", "")
     if term in ("", "dumb"):
-        yield Finding("terminal", "advice", f"TERM={term or 'unset'}: commands work, the console does not", "export TERM=xterm-256color")
+        yield Finding(
+            "terminal",
+            "advice",
+            f"TERM={term or 'unset'}: commands work, the console does not",
+            "export TERM=xterm-256color",
+        )
     else:
         yield Finding("terminal", "ok", f"TERM={term}")
     encoding = (sys.stdout.encoding or "").lower()
@@ -143,7 +167,11 @@ def _filesystem_of(folder: Path) -> str:
     except OSError:
         return ""
     real = str(folder.resolve())
-    inside = [(len(m[1]), m[2]) for m in (line.split() for line in mounts) if real == m[1] or real.startswith(m[1].rstrip("/") + "/")]
+    inside = [
+        (len(m[1]), m[2])
+        for m in (line.split() for line in mounts)
+        if real == m[1] or real.startswith(m[1].rstrip("/") + "/")
+    ]
     return max(inside, default=(0, ""))[1]
 
 

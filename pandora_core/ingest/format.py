@@ -24,7 +24,9 @@ Decoded = Event | BadLine | None
 
 # C0 (but tab and newline), DEL, C1, zero-width, bidirectional overrides and other invisible format characters:
 # whatever could move a cursor, hide text or reorder it on a terminal.
-_HOSTILE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
+_HOSTILE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+)
 
 
 class Decoder(Protocol):
@@ -87,4 +89,6 @@ def clean_value(value: Any) -> Any:
 
 def is_suspect(line: bytes) -> bool:
     """Whether a JSON line may hold hostile or oversized text: cheap, and true too often rather than too seldom."""
-    return len(line) > MAX_FIELD_CHARS or b"\\u" in line or b"\\b" in line or b"\\f" in line or not line.isascii() or b"\x7f" in line
+    if len(line) > MAX_FIELD_CHARS or not line.isascii() or b"\x7f" in line:
+        return True
+    return any(escape in line for escape in (b"\\u", b"\\b", b"\\f", b"\\r"))

@@ -1,1 +1,1 @@
-"""The one store: SQLite in WAL mode, the only channel between engine and faces, and the only place with sqlalchemy."""
+"""The one store: SQLite in WAL mode, the only channel between engine and faces."""

@@ -1,4 +1,4 @@
-"""Owns what the faces read: alerts with their triage, entities, events, sources, and what changed since they last looked."""
+"""Owns what the faces read: alerts with their triage, entities, events, sources, and what changed since last time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the tables of ``pandora.db`` as they are now; how they came to be so is in :mod:`pandora_core.store.migrations`.
+"""Owns the tables of ``pandora.db`` as they are now; :mod:`pandora_core.store.migrations` has how they came to be.
 
 Times are integer microseconds since the epoch, UTC. ``change`` is the number of the commit that last wrote the row:
 numbers are given in commit order, so "what changed since N" never misses a row.

@@ -82,7 +82,7 @@ def _prepare(connection: Any, read_only: bool) -> None:
     cursor = connection.cursor()
     try:
         if not read_only:
-            # Large pages and rare checkpoints: the same index pages are written back once, not with every few batches.
+            # Large pages, rare checkpoints: the same index pages are written back once, not with every few batches.
             cursor.execute(f"PRAGMA page_size={_PAGE_BYTES}")
             cursor.execute(f"PRAGMA journal_mode={choose().journal}")
             cursor.execute(f"PRAGMA wal_autocheckpoint={_WAL_BYTES // _PAGE_BYTES}")

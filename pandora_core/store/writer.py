@@ -1,4 +1,4 @@
-"""Owns what the engine writes: one transaction per batch, with everything that came from its lines and the checkpoints."""
+"""Owns what the engine writes: one transaction a batch, with all that came from its lines and their checkpoints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns how a store's file gets from any earlier version to the present one: numbered SQL files, only ever added to."""
+"""Owns how a store gets from any earlier version to the present one: numbered SQL files, only ever added to."""
 
 from __future__ import annotations
 
