@@ -245,6 +245,7 @@ class TestXmlFraming:
         ("after a declaration", lambda one: b"<?xml version='1.0' encoding='utf-8'?>\r\n<Events>\r\n" + one),
         ("after a byte order mark", lambda one: b"\xef\xbb\xbf" + one),
         ("over lines", lambda one: b"\r\n" + one.replace(b"><", b">\r\n  <")),
+        ("with blank elements", lambda one: one.replace(b"<Correlation/>", b"<Correlation>\r\n</Correlation>")),
     )
 
     @pytest.mark.parametrize("frame", [frame for _, frame in FRAMES], ids=[name for name, _ in FRAMES])

@@ -61,18 +61,19 @@ def _parse(text: str) -> Element:
 
 
 def _shape(element: Element, depth: int) -> Any:
-    """Attributes as ``#attributes``, text as ``#text``, an element of text alone as that text."""
+    """Attributes as ``#attributes``, text as ``#text``, an element of text alone as that text; blank text is none."""
     if depth > _MOST_DEPTH:
         raise ValueError(f"XML nested deeper than {_MOST_DEPTH}")
+    text = element.text if element.text and not element.text.isspace() else None
     if not len(element) and not element.attrib:
-        return element.text
+        return text
     shaped: Json = {}
     if element.attrib:
         shaped["#attributes"] = {_bare(name): value for name, value in element.attrib.items()}
     for child in element:
         _add(shaped, _tag(child), _shape(child, depth + 1))
-    if not len(element) and element.text:
-        shaped["#text"] = element.text
+    if not len(element) and text:
+        shaped["#text"] = text
     return shaped
 
 
