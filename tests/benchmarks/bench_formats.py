@@ -6,6 +6,7 @@ Run with ``python -m tests.benchmarks.bench_formats [name …]``. ``raw`` is ``l
 
 from __future__ import annotations
 
+import csv
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -169,6 +170,54 @@ def split_commas(line: bytes) -> object:
     return line.decode().split(",")
 
 
+def windows_logon(number: int) -> bytes:
+    second = b"%02d:%02d:%02d" % (number // 3600 % 24, number // 60 % 60, number % 60)
+    return (
+        b'{"EventTime":"2024-01-02 %b","EventReceivedTime":"2024-01-02 %b","@timestamp":"2024-01-02T%b.482Z",'
+        b'"Hostname":"WS-%d.corp.example","Keywords":-9214364837600034816,"EventType":"AUDIT_SUCCESS","SeverityValue":2,'
+        b'"Severity":"INFO","EventID":4624,"SourceName":"Microsoft-Windows-Security-Auditing",'
+        b'"ProviderGuid":"{54849625-5478-4994-A5BA-3E3B0328C30D}","Version":2,"Task":12544,"OpcodeValue":0,'
+        b'"RecordNumber":%d,"ExecutionProcessID":704,"ThreadID":2860,"Channel":"Security","Category":"Logon",'
+        b'"Opcode":"Info","Message":"An account was successfully logged on.\\r\\n\\r\\nSubject:\\r\\n\\tSecurity ID:'
+        b'\\t\\tS-1-0-0\\r\\n\\tAccount Name:\\t\\t-","SubjectUserSid":"S-1-0-0","SubjectUserName":"-",'
+        b'"SubjectDomainName":"-","SubjectLogonId":"0x0","TargetUserSid":"S-1-5-21-1-2-3-%d","TargetUserName":"user%d",'
+        b'"TargetDomainName":"CORP","TargetLogonId":"0x%x","LogonType":"3","LogonProcessName":"Kerberos",'
+        b'"AuthenticationPackageName":"Kerberos","WorkstationName":"-","LogonGuid":"{DAB45F2B-9C9B-7CA5-0000-0000%08d}",'
+        b'"TransmittedServices":"-","LmPackageName":"-","KeyLength":"0","ProcessId":"0x0","ProcessName":"-",'
+        b'"IpAddress":"10.1.%d.%d","IpPort":"%d","ImpersonationLevel":"%%%%1833","ElevatedToken":"%%%%1842",'
+        b'"SourceModuleName":"eventlog","SourceModuleType":"im_msvistalog"}'
+    ) % (
+        second, second, second, number % 200, number, 1000 + number % 300, number % 300, number, number,
+        number // 250 % 40, number % 250, 1024 + number % 60_000,
+    )  # fmt: skip
+
+
+def windows_sysmon_record(number: int) -> bytes:
+    return (
+        b'{"Event":{"#attributes":{"xmlns":"http://schemas.microsoft.com/win/2004/08/events/event"},"System":{'
+        b'"Provider":{"#attributes":{"Name":"Microsoft-Windows-Sysmon","Guid":"5770385F-C22A-43E0-BF4C-06F5698FFBD9"}},'
+        b'"EventID":10,"Version":3,"Level":4,"Task":10,"Opcode":0,"Keywords":"0x8000000000000000","TimeCreated":{'
+        b'"#attributes":{"SystemTime":"2024-01-02T%02d:%02d:%02d.165324Z"}},"EventRecordID":%d,"Correlation":null,'
+        b'"Execution":{"#attributes":{"ProcessID":3544,"ThreadID":4272}},'
+        b'"Channel":"Microsoft-Windows-Sysmon/Operational","Computer":"WS-%d","Security":{"#attributes":{"UserID":'
+        b'"S-1-5-18"}}},"EventData":{"RuleName":"-","UtcTime":"2024-01-02 00:00:00.132","SourceProcessGUID":'
+        b'"D273D0F0-E875-5F64-4C00-000000000800","SourceProcessId":%d,"SourceThreadId":8056,"SourceImage":'
+        b'"C:\\\\Windows\\\\System32\\\\svchost.exe","TargetProcessGUID":"D273D0F0-E884-5F64-7900-000000000800",'
+        b'"TargetProcessId":5584,"TargetImage":"C:\\\\Windows\\\\System32\\\\lsass.exe","GrantedAccess":"0x1400",'
+        b'"CallTrace":"C:\\\\Windows\\\\SYSTEM32\\\\ntdll.dll+9c534|C:\\\\Windows\\\\System32\\\\KERNELBASE.dll+305fe"}}}'
+    ) % (number // 3600 % 24, number // 60 % 60, number % 60, number, number % 200, number % 9000)
+
+
+def ait_row(number: int) -> bytes:
+    return b"%d,Suricata: Alert - ET INFO Observed DNS Query to .biz,10.1.%d.%d,mail-%d,S-Dns-Qry3,false_positive,-" % (
+        1_700_000_000 + number, number // 250 % 40, number % 250, number % 20,
+    )  # fmt: skip
+
+
+def read_csv_row(line: bytes) -> object:
+    return next(csv.reader((line.decode(),)))
+
+
 BENCHES = (
     Bench("zeek-conn-tsv", "zeek", CONN_HEADER, zeek_conn_row, split_tabs),
     Bench("zeek-conn-json", "zeek", (), zeek_conn_record, msgspec.json.decode),
@@ -176,6 +225,9 @@ BENCHES = (
     Bench("auth-log", "sshd", (), auth_log_line, split_words),
     Bench("journal-json", "journal", (), journal_entry, msgspec.json.decode),
     Bench("binetflow", "flows", BINETFLOW_HEADER, binetflow_row, split_commas),
+    Bench("windows-nxlog", "windows", (), windows_logon, msgspec.json.decode),
+    Bench("windows-evtx", "windows", (), windows_sysmon_record, msgspec.json.decode),
+    Bench("ait-alerts", "wazuh", (), ait_row, read_csv_row),
 )
 
 
