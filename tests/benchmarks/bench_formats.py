@@ -209,7 +209,7 @@ def windows_sysmon_record(number: int) -> bytes:
 
 
 def ait_row(number: int) -> bytes:
-    return b"%d,Suricata: Alert - ET INFO Observed DNS Query to .biz,10.1.%d.%d,mail-%d,S-Dns-Qry3,false_positive,-" % (
+    return b"%d,Suricata: Alert - ET INFO Observed DNS Query,10.1.%d.%d,mail-%d,S-Dns-Qry3,false_positive,-" % (
         1_700_000_000 + number, number // 250 % 40, number % 250, number % 20,
     )  # fmt: skip
 

@@ -66,7 +66,10 @@ class Record(msgspec.Struct, gc=False):
 
     def text(self, name: str) -> str | None:
         """A value of EventData as text."""
-        return text_or_none(self.data.get(name))
+        value = self.data.get(name)
+        if type(value) is str:  # nearly always
+            return value if value and value != "-" else None
+        return None if value is None else as_text(value)
 
     def number(self, name: str) -> int | None:
         """A value of EventData as a whole number."""
