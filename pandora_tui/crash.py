@@ -73,7 +73,8 @@ def _report(error: BaseException, pandora_version: str) -> str:
     story = traceback.TracebackException.from_exception(error, capture_locals=False)
     at = datetime.now(UTC).isoformat(timespec="seconds")
     head = f"{at} pandora {pandora_version}, textual {_version('textual')}, python {platform.python_version()}"
-    return f"--- {head}\n{''.join(story.format())}\n"
+    lines = [safe_text(line, 2_000) for line in "".join(story.format()).splitlines()]
+    return "\n".join([f"--- {head}", *lines, "", ""])
 
 
 def _version(package: str) -> str:

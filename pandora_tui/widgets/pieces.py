@@ -35,7 +35,8 @@ def draw_line(widget: Widget, pieces: Iterable[Piece], under: Role | None = None
         base += styles[under]
     segments: list[Segment] = []
     for text, role, action in pieces:
-        style = base + styles[role]
+        # Reversed, every role's colour would become a patch of background: there, only the weight is kept.
+        style = base + (Style(bold=styles[role].bold) if base.reverse else styles[role])
         if action:
             style += Style(meta={"@click": action})
         if segments and segments[-1].style == style:  # one segment for two: fewer bytes on the wire
