@@ -162,11 +162,6 @@ def wmi(record: Record) -> None:
         record.source_domain = pairs.get("ClientMachine")
 
 
-def service_state(record: Record) -> None:
-    """7036: the state is a word in the log's language."""
-    record.keep("service.state", record.text("param2"))
-
-
 def defender(record: Record) -> None:
     """1006, 1015, 1116–1119: what was found, how bad the product thinks it is, and where."""
     record.severity = _DEFENDER_SEVERITIES.get(record.number("Severity ID") or 0, 0)

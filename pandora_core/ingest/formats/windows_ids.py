@@ -238,7 +238,6 @@ _SYSTEM: dict[int, Meaning] = {
     ),
 }
 
-_SQL_LOGON = (("authentication.method", "SQL Server"),)
 _SQL_USER = ("param1", "")
 
 _APPLICATION: dict[int, Meaning] = {
