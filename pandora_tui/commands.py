@@ -64,6 +64,9 @@ class Command:
 
 
 THEME_NAMES = ("dark", "light", "ansi")
+VERDICT_NAMES = ("true-positive", "false-positive", "benign")
+SORT_NAMES = ("risk", "newest", "entity", "state")
+ALERT = ("threats", "alert")
 
 COMMANDS: tuple[Command, ...] = (
     *(
@@ -84,6 +87,21 @@ COMMANDS: tuple[Command, ...] = (
     Command("redraw", ("ctrl+l",), "redraw", "Draw the screen again", (EVERYWHERE,), "app.redraw"),
     Command("quit", ("q",), "quit", "Leave; the engine goes on", (EVERYWHERE,), "app.quit", rank=2),
     Command("cancel", ("escape",), "cancel", "Close the dialog and change nothing", (DIALOG,), "cancel"),
+    Command("acknowledge", ("a",), "ack", "Say that you take care of the alert", ALERT, "screen.acknowledge", rank=2),
+    Command("assign", ("s",), "assign", "Give the alert to somebody", ALERT, "screen.assign", 5, "WHO"),
+    Command("verdict", ("v",), "verdict", "Say what it is", ALERT, "screen.verdict", 3, "VERDICT", VERDICT_NAMES),
+    Command("note", ("n",), "note", "Write something down", ALERT, "screen.note", 4, "TEXT"),
+    Command("close", ("c",), "close", "Close the alert, and why if you like", ALERT, "screen.close_alert", 3, "WHY"),
+    Command("undo", ("u",), "undo", "Undo your last action on the alert", ALERT, "screen.undo", rank=4),
+    Command("reopen", ("R",), "reopen", "Open a closed alert again", ALERT, "screen.reopen"),
+    Command("seal", ("e",), "seal evidence", "Keep the alert's lines in the vault", ALERT, "screen.seal", rank=8),
+    Command("pivot", ("p",), "pivot", "Search the events of the entity", ALERT, "screen.pivot", rank=6),
+    Command("graph", ("g",), "graph", "Show the entity in the network", ALERT, "screen.graph", rank=8),
+    Command("filter", ("slash",), "filter", "Choose what is listed", ("threats",), "screen.filter", 3, "TERMS"),
+    Command("sort", ("o",), "sort", "Order the list", ("threats",), "screen.sort", 7, "BY", SORT_NAMES),
+    Command("search", ("slash",), "search", "Search other events", ("events",), "screen.search", rank=2),
+    Command("back", ("escape",), "back", "Back to the list", ("alert", "events"), "screen.back", rank=1),
+    Command("start", ("S",), "start engine", "Start the engine, if none runs", ("system",), "screen.start", rank=3),
 )
 
 _PLACE_BY_NAME = {place.name: place for place in PLACES}
