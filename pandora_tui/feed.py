@@ -1,0 +1,268 @@
+"""Owns the console's way to the store: what is new since it last looked, questions, and what an operator does."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pandora_core import process
+from pandora_core.errors import StoreError
+from pandora_core.model import SECOND_US, Action, ActionKind, Entity
+from pandora_core.store.rows import (
+    AlertDetail,
+    AlertView,
+    BadLineRow,
+    Changes,
+    EngineStatus,
+    EventRow,
+    FileRow,
+    SourceRow,
+)
+from pandora_tui.engine_starter import EngineStarter
+from pandora_tui.messages import EngineState, Status
+from pandora_tui.style import duration_text
+
+if TYPE_CHECKING:  # sqlalchemy comes with these: imported on the bridge's thread, after the first paint
+    from pandora_core.store.operator import Operator
+    from pandora_core.store.reader import Reader
+
+SLICE = 2_000
+"""Alerts in one update at most: a screen takes in so many without a pause that can be felt."""
+
+MOST_EVENTS = 500
+"""Events that a search gives at most."""
+
+MUTE_S = 15.0
+"""An engine that holds its lock but has said nothing for this long is shown as a problem."""
+
+_LOOK_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a poll found to be new; ``None`` where nothing is. ``is_complete``: no alerts are left for the next."""
+
+    status: Status
+    alerts: Mapping[str, AlertView] = field(default_factory=dict)
+    gone: frozenset[str] = frozenset()
+    entities: tuple[Entity, ...] | None = None
+    files: Mapping[int, FileRow] = field(default_factory=dict)
+    sources: tuple[SourceRow, ...] | None = None
+    engine: EngineStatus | None = None
+    throughput: tuple[tuple[int, int, int], ...] | None = None
+    is_complete: bool = True
+
+    def merged(self, newer: News) -> News:
+        """Both as one: of what is in both, the newer."""
+        both = {**self.alerts, **newer.alerts}
+        return News(
+            status=newer.status,
+            alerts={alert_id: view for alert_id, view in both.items() if alert_id not in newer.gone},
+            gone=(self.gone - newer.alerts.keys()) | newer.gone,
+            entities=self.entities if newer.entities is None else newer.entities,
+            files={**self.files, **newer.files},
+            sources=self.sources if newer.sources is None else newer.sources,
+            engine=newer.engine or self.engine,
+            throughput=self.throughput if newer.throughput is None else newer.throughput,
+            is_complete=newer.is_complete,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RawText:
+    """The line of an event as it stands in its log, and where it was read: ``store`` or ``log``; empty if nowhere."""
+
+    text: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the System screen says of the installation: versions by name, and the bytes of the store."""
+
+    versions: tuple[tuple[str, str], ...]
+    store_path: Path
+    store_bytes: int
+
+
+class Feed:
+    """One console on one data folder. Everything but the constructor runs on the bridge's thread."""
+
+    def __init__(
+        self,
+        data: Path,
+        *,
+        starter: EngineStarter | None = None,
+        clock: Callable[[], int] = lambda: time.time_ns() // 1000,
+    ) -> None:
+        """``starter`` is told to start an engine at the first look; ``clock`` gives microseconds since the epoch."""
+        self.data = data
+        self.starter = starter
+        self.clock = clock
+        self.actor = ""
+        self._reader: Reader | None = None
+        self._operator: Operator | None = None
+        self._has_looked = False
+        self._pid: int | None = None
+        self._looked_s = float("-inf")
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[Callable[[], News | None]]:
+        """Open the store and give the poll; made for :class:`pandora_tui.bridge.Bridge`."""
+        from pandora_core import bootstrap
+        from pandora_core.store.reader import Reader
+
+        with bootstrap.opened(self.data) as store:
+            self._reader, self._operator = Reader(store), bootstrap.operator_of(store)
+            self.actor = self._operator.actor
+            try:
+                yield _Poll(self, self._reader)
+            finally:
+                self._reader = self._operator = None
+
+    def alert(self, alert_id: str) -> AlertDetail:
+        """One alert in full."""
+        return self._reading().alert(alert_id)
+
+    def events(self, observable: str, dataset: str, text: str) -> list[EventRow]:
+        """The newest events with an observable, of a dataset, with a text; what is empty is not asked for."""
+        return self._reading().search_events(
+            observable=observable or None, dataset=dataset or None, text=text or None, limit=MOST_EVENTS
+        )
+
+    def raw_text(self, row: EventRow) -> RawText:
+        """The line of an event: kept in the store if the event is in an alert, else read back from its log."""
+        from pandora_core.journal import Journal
+
+        reader = self._reading()
+        kept = reader.raw_line(row.id)
+        if kept is not None:
+            return RawText(kept.line.decode("utf-8", "replace"), "store")
+        found = Journal(reader.files(), self.clock).read_back(row.file_id, row.position, row.length)
+        return RawText("", "") if found is None else RawText(found[1].decode("utf-8", "replace"), "log")
+
+    def bad_lines(self) -> list[BadLineRow]:
+        """The newest lines that could not be decoded."""
+        return self._reading().bad_lines()
+
+    def facts(self) -> Facts:
+        """Versions, and how large the store is."""
+        from importlib.metadata import version
+
+        from pandora_core import __version__
+        from pandora_core.store.sqlite import choose
+        from pandora_core.store.store import FILE_NAME
+
+        sqlite = choose()
+        path = self.data / FILE_NAME
+        sizes = [file.stat().st_size for file in self.data.glob(f"{FILE_NAME}*")]
+        used = f"{'.'.join(map(str, sqlite.version))} ({sqlite.name}, {sqlite.journal})"
+        return Facts((("pandora", __version__), ("sqlite", used), ("textual", version("textual"))), path, sum(sizes))
+
+    def act(self, alert_id: str, kind: ActionKind, value: str, seen_id: int) -> Action:
+        """Do something to an alert, having seen everything up to action ``seen_id``.
+
+        Raises:
+            StaleActionError: somebody else changed it since.
+            RefusedError: it is in that state already.
+        """
+        return self._operating().act(alert_id, kind, value, at_us=self.clock(), seen_id=seen_id)
+
+    def undo(self, alert_id: str) -> Action:
+        """Undo this operator's last action on an alert."""
+        return self._operating().undo(alert_id, at_us=self.clock())
+
+    def status(self, engine: EngineStatus | None) -> Status:
+        """What the top line is to say, given what the engine said last."""
+        if time.monotonic() - self._looked_s >= _LOOK_S:
+            self._looked_s, self._pid = time.monotonic(), process.running_pid(self.data)
+        starter = self.starter
+        if self._pid is None:
+            is_starting = starter is not None and starter.is_starting
+            state = EngineState.STARTING if is_starting else EngineState.STOPPED
+            return Status(state, problem=starter.problem if starter else "")
+        if engine is None or engine.pid != self._pid:
+            return Status(EngineState.STARTING)
+        mute_s = (self.clock() - engine.heartbeat_us) / SECOND_US
+        problem = f"the engine has said nothing for {duration_text(mute_s)}" if mute_s >= MUTE_S else ""
+        return Status(EngineState.LIVE, round(engine.lag_s, 1), problem=problem)
+
+    def start_engine_once(self) -> None:
+        """Start an engine if none runs: at the first look only, for later somebody may have stopped it on purpose."""
+        if not self._has_looked:
+            self._has_looked = True
+            if self.starter is not None and process.running_pid(self.data) is None:
+                self.starter.start()
+
+    def _reading(self) -> Reader:
+        if self._reader is None:
+            raise StoreError("the store is not open yet", where=str(self.data), hint="try again in a moment")
+        return self._reader
+
+    def _operating(self) -> Operator:
+        if self._operator is None:
+            raise StoreError("the store is not open yet", where=str(self.data), hint="try again in a moment")
+        return self._operator
+
+
+class _Poll:
+    """Looks for changes; hands a first look with many alerts out in slices, the worst first."""
+
+    def __init__(self, feed: Feed, reader: Reader) -> None:
+        self._feed = feed
+        self._reader = reader
+        self._since = 0
+        self._engine: EngineStatus | None = None
+        self._told: Status | None = None
+        self._waiting: deque[AlertView] = deque()
+
+    def __call__(self) -> News | None:
+        if self._waiting:
+            return self._slice(News(self._feed.status(self._engine)))
+        changes = self._reader.changes(self._since)
+        self._feed.start_engine_once()
+        if changes.upto > self._since:
+            return self._news(changes)
+        status = self._feed.status(self._engine)
+        if status == self._told:
+            return None
+        self._told = status
+        return News(status)
+
+    def _news(self, changes: Changes) -> News:
+        self._since = changes.upto
+        self._engine = changes.engine or self._engine
+        self._told = self._feed.status(self._engine)
+        worst_first = sorted(changes.alerts, key=lambda view: -view.alert.risk)
+        self._waiting.extend(worst_first)
+        return self._slice(
+            News(
+                self._told,
+                gone=frozenset(changes.gone_alerts) - {view.alert.id for view in changes.alerts},
+                entities=changes.entities,
+                files={file.id: file for file in changes.files},
+                sources=tuple(self._reader.sources()),
+                engine=changes.engine,
+                throughput=changes.throughput,
+            )
+        )
+
+    def _slice(self, news: News) -> News:
+        views = [self._waiting.popleft() for _ in range(min(SLICE, len(self._waiting)))]
+        alerts = {view.alert.id: view for view in views}
+        return News(
+            status=news.status,
+            alerts=alerts,
+            gone=news.gone,
+            entities=news.entities,
+            files=news.files,
+            sources=news.sources,
+            engine=news.engine,
+            throughput=news.throughput,
+            is_complete=not self._waiting,
+        )
