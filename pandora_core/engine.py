@@ -24,7 +24,7 @@ from pandora_core.detect.pipeline import Pipeline
 from pandora_core.detect.watermark import Watermark
 from pandora_core.ingest.format import LogFormat, text_of
 from pandora_core.ingest.intake import Intake, Run
-from pandora_core.ingest.tail import Follower, SourceSpec
+from pandora_core.ingest.tail import Change, Follower, SourceSpec
 from pandora_core.journal import Journal
 from pandora_core.model import DAY_US, MINUTE_US, SECOND_US, Action, BadLine, Event
 from pandora_core.store.reader import Reader
@@ -151,9 +151,18 @@ class Engine:
 
     def follow(self, sources: Sequence[SourceSpec], *, follow: bool) -> Follower:
         """Read sources from now on: once to their end, or for as long as they grow."""
-        follower = Follower(sources, self._journal.checkpoints(), self._formats, follow=follow)
+        beside = list(self._followers)
+        follower = Follower(sources, self._journal.checkpoints(), self._formats, follow=follow, beside=beside)
         self._followers.append(follower)
         return follower
+
+    def scan(self, follower: Follower) -> list[Change]:
+        """Look for new, rotated and vanished files of a follower; returns what became of them."""
+        changes = follower.scan()
+        rows = self._journal.changed(changes, lambda file: not self._intake.holds(file))
+        if rows:
+            self._commit(Batch(files=rows), "live")
+        return changes
 
     def unfollow(self, follower: Follower) -> None:
         """Read a follower's sources no more."""

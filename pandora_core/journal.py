@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from pandora_core.ingest.intake import Mark, Run
-from pandora_core.ingest.tail import Checkpoint, Follower, LogFile, read_back
+from pandora_core.ingest.rotation import portable
+from pandora_core.ingest.tail import Change, ChangeKind, Checkpoint, Follower, LogFile, read_back
 from pandora_core.store.rows import FileRow
 
 _decode_mark = msgspec.json.Decoder(Mark).decode
@@ -75,27 +76,27 @@ class Journal:
         return [entry.mark.checkpoint for entry in self._by_id.values()]
 
     def entry(self, file: LogFile) -> Entry:
-        """The entry of a file: the one whose checkpoint it went on from, else a new one."""
+        """The entry of a file: that of the content it went on with, else a new one."""
         known = self._of_file.get(id(file))
         if known is None:
-            known = self._matching(file) or self._new(file)
+            known = self._by_id.get(file.known.file_id) if file.known is not None else None
+            known = known or self._new(file)
             self._of_file[id(file)] = known
         return known
 
     def skip_of(self, file: LogFile) -> int:
         """How many lines after the file's checkpoint were judged before the engine stopped."""
-        return self.entry(file).mark.skip
+        entry = self.entry(file)
+        return entry.mark.skip if file.known is not None else 0
 
     def progress(self, runs: Sequence[Run]) -> list[FileRow]:
         """The rows of the files that a batch came from, with where to go on with them."""
         now = self._clock()
-        feeds = {id(run.feed): run.feed for run in runs}
         rows = []
-        for feed in feeds.values():
+        for feed in {id(run.feed): run.feed for run in runs}.values():
             entry = self.entry(feed.file)
-            entry.mark, entry.last_read_us, entry.state = feed.mark(), now, "live"
-            entry.path, entry.member = str(feed.file.path), feed.file.member
-            entry.backlog_bytes = feed.file.backlog_bytes()
+            self._place(entry, feed.file, feed.mark())
+            entry.last_read_us, entry.state, entry.detail = now, "live", ""
             rows.append(self._note(entry))
         return rows
 
@@ -105,11 +106,23 @@ class Journal:
         changed = []
         for file in (file for follower in followers for file in follower.files):
             entry = self.entry(file)
+            entry.path = portable(file.path)
             entry.backlog_bytes = file.backlog_bytes()
             entry.state, entry.detail = _state_of(file, entry, now - silent_after_us)
-            if self._written.get(entry.id) != entry.row():
-                changed.append(self._note(entry))
+            changed += self._if_news(entry)
         return changed
+
+    def changed(self, changes: Sequence[Change], is_judged: Callable[[LogFile], bool]) -> list[FileRow]:
+        """The rows of files that a scan found to be finished; ``is_judged`` tells whether no line of one waits."""
+        rows = []
+        for change in changes:
+            if change.kind is ChangeKind.FINISHED and change.file is not None:
+                entry = self.entry(change.file)
+                if is_judged(change.file):
+                    self._place(entry, change.file, Mark(change.file.checkpoint()))
+                entry.state, entry.detail, entry.backlog_bytes = "finished", "", 0
+                rows += self._if_news(entry)
+        return rows
 
     def forget(self, files: Iterable[LogFile]) -> None:
         """These files are read no more; their entries stay."""
@@ -117,36 +130,38 @@ class Journal:
             self._of_file.pop(id(file), None)
 
     def read_back(self, file_id: int, position: int, length: int) -> tuple[str, bytes] | None:
-        """The raw line of an old event and the path it was found under, if it can still be read."""
+        """The raw line of an old event and the path of its file, if it can still be read."""
         entry = self._by_id.get(file_id)
         if entry is None:
             return None
         line = read_back(entry.mark.checkpoint, position, length)
         return (entry.path, line) if line is not None else None
 
+    def _place(self, entry: Entry, file: LogFile, mark: Mark) -> None:
+        """Notes where a file stands, under the number by which a later engine will know its content."""
+        entry.mark = Mark(replace(mark.checkpoint, file_id=entry.id), mark.skip)
+        entry.path, entry.member = portable(file.path), file.member
+        entry.backlog_bytes = file.backlog_bytes()
+
+    def _if_news(self, entry: Entry) -> list[FileRow]:
+        return [self._note(entry)] if self._written.get(entry.id) != entry.row() else []
+
     def _note(self, entry: Entry) -> FileRow:
         row = self._written[entry.id] = entry.row()
         return row
 
-    def _matching(self, file: LogFile) -> Entry | None:
-        if file.known is None:
-            return None
-        return next((entry for entry in self._by_id.values() if entry.mark.checkpoint == file.known), None)
-
     def _new(self, file: LogFile) -> Entry:
         number = max(self._by_id, default=0) + 1
-        name = file.format.name if file.format else ""
-        entry = Entry(number, str(file.path), file.member, name, Mark(file.checkpoint()), last_read_us=self._clock())
+        mark = Mark(replace(file.checkpoint(), file_id=number))
+        entry = Entry(number, portable(file.path), file.member, file.format.name, mark, last_read_us=self._clock())
         self._by_id[number] = entry
         return entry
 
 
 def _state_of(file: LogFile, entry: Entry, silent_before_us: int) -> tuple[str, str]:
-    """(state, detail): finished, unreadable, silent, waiting for the end of a line, or live."""
+    """(state, detail): unreadable, silent or live."""
     if file.problem:
         return "unreadable", file.problem
-    if file.checkpoint().finished:
-        return "finished", ""
     if entry.last_read_us < silent_before_us and not entry.backlog_bytes:
         return "silent", "no new line for a while"
     return "live", ""

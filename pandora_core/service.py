@@ -14,7 +14,8 @@ import msgspec
 from pandora_core import shapes
 from pandora_core.engine import Engine, Tally
 from pandora_core.errors import PandoraError
-from pandora_core.ingest.tail import Follower, SourceSpec
+from pandora_core.ingest.rotation import portable
+from pandora_core.ingest.tail import Change, Follower, SourceSpec
 from pandora_core.store.maintenance import Retention, retain
 from pandora_core.store.reader import Reader
 from pandora_core.store.rows import ImportRow, SourceRow
@@ -49,15 +50,24 @@ def read_once(
     """Read sources to their end; returns what was read, as ``pandora ingest --json`` prints it (docs/cli.md)."""
     started = clock()
     follower = engine.follow(sources, follow=False)
-    skipped = follower.scan()
-    while engine.step():
-        continue
+    skipped = _drain(engine, follower)
     seconds = clock() - started
     engine.unfollow(follower)
     return summary(engine.tally, Reader(store), skipped, seconds)
 
 
-def summary(tally: Tally, reader: Reader, skipped: Sequence[Any], seconds: float) -> dict[str, Any]:
+def _drain(engine: Engine, follower: Follower, between: Callable[[], None] = lambda: None) -> list[Change]:
+    """Read a follower to its end; returns the files of which nothing was read, each once."""
+    skipped: dict[tuple[str, str], Change] = {}
+    while True:
+        skipped |= {(change.path, change.member): change for change in engine.scan(follower) if change.is_skipped}
+        while engine.step():
+            between()
+        if follower.is_done:
+            return list(skipped.values())
+
+
+def summary(tally: Tally, reader: Reader, skipped: Sequence[Change], seconds: float) -> dict[str, Any]:
     """What was read, in the shape of docs/cli.md."""
     bad = reader.bad_lines(SHOWN_BAD_LINES) if tally.bad_lines else []
     return {
@@ -69,7 +79,7 @@ def summary(tally: Tally, reader: Reader, skipped: Sequence[Any], seconds: float
         "by_dataset": dict(tally.by_dataset.most_common()),
         "seconds": round(seconds, 3),
         "events_per_s": round(tally.events / seconds, 1) if seconds > 0 else 0.0,
-        "skipped": [{"path": item.path, "reason": item.reason} for item in skipped],
+        "skipped": [{"path": portable(item.path), "member": item.member, "reason": item.reason} for item in skipped],
         "bad": [shapes.bad_line(row) for row in reversed(bad)],
     }
 
@@ -95,8 +105,7 @@ class Service:
             if self._is_due("retain", RETAIN_S):
                 self._retain()
             if not busy:
-                if self._is_due("tell", TELL_S):
-                    self._engine.tell("live")
+                self._tell()
                 stop.wait(self._options.poll_s)
         self._engine.close()
 
@@ -115,7 +124,7 @@ class Service:
                 self._engine.unfollow(self._follower)
             self._follower = self._engine.follow([SourceSpec(row.pattern, row.format) for row in wanted], follow=True)
             self._sources = wanted
-        self._follower.scan()
+        self._engine.scan(self._follower)
         for request in self._reader.imports(state="requested"):
             self._import(request)
 
@@ -126,16 +135,17 @@ class Service:
         started = time.monotonic()
         try:
             follower = self._engine.follow([SourceSpec(p, request.format) for p in request.patterns], follow=False)
-            skipped = follower.scan()
-            while any(file.backlog_bytes() for file in follower.files) and self._engine.step():
-                if self._is_due("tell", TELL_S):
-                    self._engine.tell("live")
+            skipped = _drain(self._engine, follower, self._tell)
             self._engine.unfollow(follower)
         except PandoraError as error:
             self._writer.set_import(request.id, "failed", str(error))
             return
         done = summary(self._engine.tally.since(before), self._reader, skipped, time.monotonic() - started)
         self._writer.set_import(request.id, "done", msgspec.json.encode(done).decode())
+
+    def _tell(self) -> None:
+        if self._is_due("tell", TELL_S):
+            self._engine.tell("live")
 
     def _retain(self) -> None:
         while retain(self._store, self._options.retention):

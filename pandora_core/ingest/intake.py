@@ -129,6 +129,10 @@ class Intake:
                 self._feeds[self._added] = Feed(file, self._skips(file))
                 self._refill(self._added)
 
+    def holds(self, file: LogFile) -> bool:
+        """Whether lines of a file were read that were not taken yet."""
+        return any(feed.file is file for feed in self._feeds.values())
+
     def drop(self, files: list[LogFile]) -> None:
         """Forget what was read ahead of files that are read no more: their marks stand before it."""
         gone = {id(file) for file in files}
@@ -167,7 +171,6 @@ class Intake:
 
 def _decoded(file: LogFile, texts: list[bytes | BadLine]) -> list[Decoded]:
     """One result a line; what the reader found bad already stays so."""
-    assert file.decoder is not None
     bad = {place: text for place, text in enumerate(texts) if isinstance(text, BadLine)}
     if not bad:
         return file.decoder.decode(texts)  # type: ignore[arg-type]
