@@ -28,6 +28,8 @@ _HOSTILE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
 )
 
+_ESCAPED = re.compile(rb"\\[ubfr]")  # the JSON escapes that can stand for a hostile character
+
 
 class Decoder(Protocol):
     """Decodes the lines of one file, in order."""
@@ -91,4 +93,4 @@ def is_suspect(line: bytes) -> bool:
     """Whether a JSON line may hold hostile or oversized text: cheap, and true too often rather than too seldom."""
     if len(line) > MAX_FIELD_CHARS or not line.isascii() or b"\x7f" in line:
         return True
-    return any(escape in line for escape in (b"\\u", b"\\b", b"\\f", b"\\r"))
+    return _ESCAPED.search(line) is not None
