@@ -102,6 +102,15 @@ raw_lines = Table(
     Column("line", LargeBinary, nullable=False),
 )
 
+shown_events = Table(
+    "shown_events",
+    metadata,
+    Column("detection_id", Text, primary_key=True),
+    Column("event_id", Integer, primary_key=True),
+    Index("shown_events_event", "event_id"),
+    sqlite_with_rowid=False,
+)
+
 detections = Table(
     "detections",
     metadata,

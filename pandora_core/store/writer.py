@@ -97,6 +97,7 @@ class Writer:
                 connection.exec_driver_sql(_INSERT_EVENTS, batch.events)
             _insert(connection, schema.bad_lines, (_columns(row, schema.bad_lines) for row in batch.bad_lines))
             _put(connection, schema.raw_lines, (_columns(row, schema.raw_lines) for row in batch.raw_lines))
+            _show(connection, batch.fired)
             _put(connection, schema.files, ({**_columns(f, schema.files), "change": change} for f in batch.files))
             self._write_findings(connection, batch, change)
             self._write_progress(connection, batch, change)
@@ -207,6 +208,24 @@ class Writer:
         with self._store.writing() as connection:
             values = {"state": state, "summary": summary, "change": next_change(connection)}
             connection.execute(schema.imports.update().where(schema.imports.c.id == import_id).values(values))
+
+
+def _show(connection: Connection, fired: Sequence[Fired]) -> None:
+    """Notes which events the detections show now; raw lines that none shows any more are let go."""
+    if not fired:
+        return
+    c = schema.shown_events.c
+    now = {(item.detection.id, number) for item in fired for number in item.detection.event_ids}
+    ids = [item.detection.id for item in fired]
+    before = {(row[0], row[1]) for row in connection.execute(select(schema.shown_events).where(c.detection_id.in_(ids)))}
+    _insert(connection, schema.shown_events, ({"detection_id": d, "event_id": e} for d, e in sorted(now - before)))
+    for detection_id, event_id in sorted(before - now):
+        gone = (c.detection_id == detection_id, c.event_id == event_id)
+        connection.execute(delete(schema.shown_events).where(*gone))
+    let_go = {event_id for _, event_id in before - now}
+    if let_go:
+        raw = schema.raw_lines.c.event_id
+        connection.execute(delete(schema.raw_lines).where(raw.in_(let_go), raw.not_in(select(c.event_id))))
 
 
 def _insert(connection: Connection, table: Table, rows: Iterable[dict[str, Any]]) -> None:

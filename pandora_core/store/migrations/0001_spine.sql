@@ -171,6 +171,13 @@ CREATE TABLE settings (
     value TEXT NOT NULL,
     PRIMARY KEY (name)
 );
+CREATE TABLE shown_events (
+    detection_id TEXT NOT NULL,
+    event_id INTEGER NOT NULL,
+    PRIMARY KEY (detection_id, event_id)
+)
+ WITHOUT ROWID;
+CREATE INDEX shown_events_event ON shown_events (event_id);
 CREATE TABLE snapshots (
     id INTEGER NOT NULL,
     event_id INTEGER NOT NULL,
