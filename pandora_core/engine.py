@@ -8,11 +8,12 @@ detectors' state is a snapshot plus the stored events after it.
 
 from __future__ import annotations
 
+import bisect
 import os
 import socket
 import zlib
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -39,7 +40,7 @@ KEPT_BAD_LINES = 1000
 """Bad lines of one file that are kept for a look; further ones are only counted."""
 
 _EXCERPT_CHARS = 400
-_RECENT_RUNS = 128
+_RECENT_EVENTS = 10_000
 _CATCHING_UP_BYTES = 4 << 20
 _LINE_BYTES = 200
 
@@ -92,25 +93,47 @@ class _State(msgspec.Struct, frozen=True):
 
 
 class _Judged(NamedTuple):
-    """A run whose lines are still in memory: the numbers that its events got are those after ``before``."""
+    """A run whose lines are still in memory: its events got the numbers after ``before`` up to ``after``."""
 
     before: int
     after: int
     run: Run
     path: str
 
-    def raw_lines(self, wanted: Mapping[int, None]) -> Iterator[RawLine]:
-        """The lines of the wanted events that are of this run."""
-        inside = [number for number in wanted if self.before < number <= self.after]
-        if not inside:
-            return
-        number = self.before
-        for place in range(self.run.start, self.run.stop):
-            if type(self.run.decoded[place]) is Event:
-                number += 1
-                text = self.run.texts[place]
-                if number in wanted and isinstance(text, bytes):
-                    yield RawLine(number, self.path, self.run.first_number + place, zlib.compress(text))
+    def raw_line(self, number: int) -> RawLine | None:
+        """The line that became the event of this number."""
+        run, count = self.run, number - self.before
+        for place in range(run.start, run.stop):
+            count -= type(run.decoded[place]) is Event
+            if not count:
+                text = run.texts[place]
+                line = zlib.compress(text) if isinstance(text, bytes) else b""
+                return RawLine(number, self.path, run.first_number + place, line)
+        return None
+
+
+class _Recent:
+    """The lines judged last, by the numbers of their events: some ten thousand, and at least one batch."""
+
+    def __init__(self) -> None:
+        self._judged: list[_Judged] = []
+
+    def add(self, judged: _Judged) -> None:
+        if judged.after > judged.before:
+            self._judged.append(judged)
+
+    def trim(self) -> None:
+        """Lets go of lines that are too old."""
+        if self._judged:
+            oldest = self._judged[-1].after - _RECENT_EVENTS
+            del self._judged[: bisect.bisect_right(self._judged, oldest, key=lambda judged: judged.after)]
+
+    def raw_line(self, number: int) -> RawLine | None:
+        """The line of an event, if it is still here."""
+        place = bisect.bisect_left(self._judged, number, key=lambda judged: judged.after)
+        if place == len(self._judged) or number <= self._judged[place].before:
+            return None
+        return self._judged[place].raw_line(number)
 
 
 class Engine:
@@ -142,7 +165,7 @@ class Engine:
         self._casebook = Casebook(self._writer, self._new_actions())
         self._last_event_id = self._writer.last_event_id()
         self._snapshot_event_id = 0
-        self._recent: deque[_Judged] = deque(maxlen=_RECENT_RUNS)
+        self._recent = _Recent()
         self._started_us = self._told_us = clock()
         self._told_events = 0
         self._rate = 0.0
@@ -228,7 +251,7 @@ class Engine:
                 bad += 1
                 if entry.bad_lines + bad <= KEPT_BAD_LINES:
                     batch.bad_lines.append(_bad_line(run, place, file_id, item))
-        self._recent.append(_Judged(self._last_event_id, number, run, entry.path))
+        self._recent.add(_Judged(self._last_event_id, number, run, entry.path))
         entry.count(number - self._last_event_id, bad, first_us, last_us)
         self._count(entry.format, number - self._last_event_id, bad)
         self._last_event_id = number
@@ -249,16 +272,16 @@ class Engine:
     def _keep_raw_lines(self, batch: Batch) -> None:
         """Logs rotate away: the lines that detections show are copied, from memory or from where they stand."""
         wanted = dict.fromkeys(number for fired in batch.fired for number in fired.detection.event_ids)
-        if not wanted:
-            return
-        batch.raw_lines = [line for judged in self._recent for line in judged.raw_lines(wanted)]
-        found = {line.event_id for line in batch.raw_lines}
-        for number, file_id, position, length, line_number in self._writer.unkept_events(
-            [number for number in wanted if number not in found]
+        here = {number: self._recent.raw_line(number) for number in wanted}
+        self._recent.trim()
+        batch.raw_lines = [line for line in here.values() if line is not None]
+        elsewhere = [number for number, line in here.items() if line is None]
+        for number, file_id, position, length, line_number in (
+            self._writer.unkept_events(elsewhere) if elsewhere else ()
         ):
-            line = self._journal.read_back(file_id, position, length)
-            if line is not None:
-                batch.raw_lines.append(RawLine(number, line[0], line_number, zlib.compress(line[1])))
+            found = self._journal.read_back(file_id, position, length)
+            if found is not None:
+                batch.raw_lines.append(RawLine(number, found[0], line_number, zlib.compress(found[1])))
 
     def _new_actions(self) -> list[Action]:
         actions = self._reader.actions(self._actions_seen)

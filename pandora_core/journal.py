@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
 
@@ -79,8 +79,7 @@ class Journal:
         """The entry of a file: that of the content it went on with, else a new one."""
         known = self._of_file.get(id(file))
         if known is None:
-            known = self._by_id.get(file.known.file_id) if file.known is not None else None
-            known = known or self._new(file)
+            known = self._matching(file.known) or self._new(file)
             self._of_file[id(file)] = known
         return known
 
@@ -138,8 +137,8 @@ class Journal:
         return (entry.path, line) if line is not None else None
 
     def _place(self, entry: Entry, file: LogFile, mark: Mark) -> None:
-        """Notes where a file stands, under the number by which a later engine will know its content."""
-        entry.mark = Mark(replace(mark.checkpoint, file_id=entry.id), mark.skip)
+        """Notes where a file stands and what it is called now."""
+        entry.mark = mark
         entry.path, entry.member = portable(file.path), file.member
         entry.backlog_bytes = file.backlog_bytes()
 
@@ -150,12 +149,23 @@ class Journal:
         row = self._written[entry.id] = entry.row()
         return row
 
+    def _matching(self, known: Checkpoint | None) -> Entry | None:
+        """The entry of the content that a checkpoint is of, whatever its file is called now."""
+        if known is None:
+            return None
+        content = _content(known)
+        return next((entry for entry in self._by_id.values() if _content(entry.mark.checkpoint) == content), None)
+
     def _new(self, file: LogFile) -> Entry:
         number = max(self._by_id, default=0) + 1
-        mark = Mark(replace(file.checkpoint(), file_id=number))
+        mark = Mark(file.checkpoint())
         entry = Entry(number, portable(file.path), file.member, file.format.name, mark, last_read_us=self._clock())
         self._by_id[number] = entry
         return entry
+
+
+def _content(checkpoint: Checkpoint) -> tuple[str, int, int, str]:
+    return checkpoint.head_hash, checkpoint.head_size, checkpoint.offset, checkpoint.tail_hash
 
 
 def _state_of(file: LogFile, entry: Entry, silent_before_us: int) -> tuple[str, str]:

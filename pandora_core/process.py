@@ -80,6 +80,7 @@ def start_engine(data: Path, extra: Sequence[str] = ()) -> int:
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         if running_pid(data) is not None:
+            child.returncode = 0  # it outlives this process, which will not wait for it
             return child.pid
         if child.poll() is not None:
             raise EngineError(f"the engine ended at once: {_last_line(log_path)}", where=str(log_path))

@@ -77,7 +77,12 @@ def attack(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
 
 
 def start_engine(data: Path, batch_size: int) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "PANDORA_BATCH_SIZE": str(batch_size), "PANDORA_POLL_S": "0.01", "PANDORA_SCAN_S": "0.05"}
+    environment = {
+        **os.environ,
+        "PANDORA_BATCH_SIZE": str(batch_size),
+        "PANDORA_POLL_S": "0.01",
+        "PANDORA_SCAN_S": "0.05",
+    }
     with (data / "engine.log").open("ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "pandora_core.cli", "--data", str(data), "engine", "run"],
@@ -103,8 +108,12 @@ def findings(data: Path) -> dict[str, list[Finding]]:
         bodies = {row[0]: bytes(row[1]).decode() for row in connection.exec_driver_sql("SELECT id, body FROM events")}
         detections = [json.loads(row[0]) for row in connection.exec_driver_sql("SELECT body FROM detections")]
         alerts = [row[0] for row in connection.exec_driver_sql("SELECT body FROM alerts ORDER BY id")]
-        entities = connection.exec_driver_sql("SELECT entity, evidence, as_of_us, rank, detections FROM entities ORDER BY 1").all()
-        edges = connection.exec_driver_sql("SELECT kind, source, destination, user_name, count FROM edges ORDER BY 1,2,3,4").all()
+        entities = connection.exec_driver_sql(
+            "SELECT entity, evidence, as_of_us, rank, detections FROM entities ORDER BY 1"
+        ).all()
+        edges = connection.exec_driver_sql(
+            "SELECT kind, source, destination, user_name, count FROM edges ORDER BY 1,2,3,4"
+        ).all()
         kept = connection.exec_driver_sql("SELECT event_id, line FROM raw_lines").all()
         bad = connection.exec_driver_sql("SELECT count(*) FROM bad_lines").scalar_one()
     store.close()
@@ -123,7 +132,9 @@ def findings(data: Path) -> dict[str, list[Finding]]:
     }
 
 
-def campaign(data: Path, logs: Path, lines: list[bytes], *, kills: int, batch_size: int, seed: int) -> dict[str, list[Finding]]:
+def campaign(
+    data: Path, logs: Path, lines: list[bytes], *, kills: int, batch_size: int, seed: int
+) -> dict[str, list[Finding]]:
     """One run: the log grows and rotates while the engine is killed ``kills`` times and started again."""
     data.mkdir(mode=0o700)
     logs.mkdir()
@@ -163,7 +174,9 @@ def undisturbed(attack: list[bytes], tmp_path_factory: pytest.TempPathFactory) -
     yield campaign(folder / "data", folder / "logs", attack, kills=0, batch_size=1000, seed=0)
 
 
-def test_the_undisturbed_run_is_worth_comparing_with(attack: list[bytes], undisturbed: dict[str, list[Finding]]) -> None:
+def test_the_undisturbed_run_is_worth_comparing_with(
+    attack: list[bytes], undisturbed: dict[str, list[Finding]]
+) -> None:
     assert len(undisturbed["events"]) == len(attack)
     assert len(undisturbed["alerts"]) >= 1
     assert len(undisturbed["raw lines"]) >= 3
@@ -175,7 +188,9 @@ def test_a_killed_engine_loses_nothing_and_repeats_nothing(
     batch_size: int, attack: list[bytes], undisturbed: dict[str, list[Finding]], tmp_path: Path
 ) -> None:
     kills = 50 if os.environ.get("PANDORA_SLOW") == "1" else 6
-    found = campaign(tmp_path / "data", tmp_path / "logs", attack, kills=kills, batch_size=batch_size, seed=batch_size)
+    found = campaign(
+        tmp_path / "data", tmp_path / "logs", attack, kills=kills, batch_size=batch_size, seed=batch_size
+    )
     for what, expected in undisturbed.items():
         assert found[what] == expected, what
     assert running_pid(tmp_path / "data") is None
