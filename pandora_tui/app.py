@@ -16,6 +16,7 @@ from textual.app import App
 from textual.binding import BindingType
 from textual.screen import Screen
 
+from pandora_tui.board import Board
 from pandora_tui.bridge import Bridge, OpenPoll, Pace
 from pandora_tui.commands import (
     EVERYWHERE,
@@ -28,6 +29,8 @@ from pandora_tui.commands import (
     place_of,
     typed_commands,
 )
+from pandora_tui.difftx import FrugalDisplay
+from pandora_tui.feed import Feed, News
 from pandora_tui.messages import PollFailed, PollRecovered, Reply, Status, UpdateReady
 from pandora_tui.screens.base import PandoraScreen
 from pandora_tui.style import ASCII, glyphs, safe_text
@@ -43,10 +46,11 @@ def open_screen(place: Place) -> Screen[Any]:
     return screen
 
 
-class PandoraApp(App[None]):
-    """The console. It reads through ``open_poll`` on a thread of its own and holds no truth.
+class PandoraApp(FrugalDisplay, App[None]):
+    """The console. It reads through ``feed`` (or a bare ``open_poll``) on a thread of its own and holds no truth.
 
-    ``data_dir`` gets the crash log. Without ``open_poll`` nothing is read: the places show their empty states.
+    ``data_dir`` gets the crash log. With nothing to read the places show their empty states. ``PANDORA_FRUGAL=0`` in
+    ``environ`` lets Textual repaint whole lines (see :mod:`pandora_tui.difftx`).
     """
 
     TITLE = "Pandora"
@@ -63,6 +67,7 @@ class PandoraApp(App[None]):
         data_dir: Path,
         open_poll: OpenPoll | None = None,
         *,
+        feed: Feed | None = None,
         version: str = "",
         place: str = "overview",
         theme: str = "",
@@ -72,6 +77,8 @@ class PandoraApp(App[None]):
         """``place`` is shown first; ``theme`` is dark, light or ansi, chosen to fit ``environ`` where it is empty."""
         chosen = preferred_theme(environ, theme)
         self.status = Status()
+        self.feed = feed
+        self.board = Board() if feed is None else Board(feed.clock)
         self._data_dir = data_dir
         self._version = version
         self._crash_notice = ""
@@ -82,8 +89,10 @@ class PandoraApp(App[None]):
         self._screen_stacks = {place: []}
         # A mode's first screen makes Textual read all styles a second time; as the default screen it does not.
         del self._modes[place]
+        self.is_frugal = environ.get("PANDORA_FRUGAL", "1") != "0"
         self.animation_level = "none"  # every step of an animation is traffic on a slow link
-        self._bridge = None if open_poll is None else Bridge(open_poll, self.post_message, pace)
+        opens = feed.open if feed is not None else open_poll
+        self._bridge = None if opens is None else Bridge(opens, self.post_message, pace)
         self._take_theme(chosen)
         scrollbar.install()
         if glyphs() is ASCII:
@@ -111,8 +120,9 @@ class PandoraApp(App[None]):
 
     def on_mount(self) -> None:
         self.add_mode(self._first_place.name, partial(open_screen, self._first_place))
+        self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())  # fg finds an empty screen
         if self._bridge is not None:
-            self._bridge.start()
+            self.call_after_refresh(self._bridge.start)  # reading the store must not hold up the first paint
 
     def on_unmount(self) -> None:
         if self._bridge is not None:
@@ -121,6 +131,8 @@ class PandoraApp(App[None]):
     def on_update_ready(self, _: UpdateReady) -> None:
         update = self._bridge.take() if self._bridge is not None else None
         if update is not None:
+            if isinstance(update, News):
+                self.board.apply(update)
             self.show_status(update.status)
             for screen in self._visited():
                 screen.receive(update)

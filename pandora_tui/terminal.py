@@ -80,12 +80,17 @@ class TerminalDriver(LinuxDriver):
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
+        self.starts = 0
         self._file: Any = _TerminalFile(sys.__stderr__, self._lost)
 
     @property
     def is_behind(self) -> bool:
         writer = self._writer_thread
         return writer is not None and writer._queue.qsize() > 1
+
+    def start_application_mode(self) -> None:
+        self.starts += 1
+        super().start_application_mode()  # type: ignore[no-untyped-call]
 
     def run_input_thread(self) -> None:
         """Read keys until told to stop; a terminal that is gone makes the app leave as SIGHUP does."""

@@ -105,6 +105,13 @@ class PtyRun:
         """Read until ``text`` has been written (in one run of characters)."""
         return self.read_until(lambda: text.encode() in self.output, timeout_s)
 
+    def settle(self, quiet_s: float = 0.15, timeout_s: float = 5.0) -> None:
+        """Read until nothing has come for a while."""
+        since = time.perf_counter()
+        self.read_until(
+            lambda: time.perf_counter() - max(since, self.started + self.chunks[-1][0]) >= quiet_s, timeout_s
+        )
+
     def wait_for_quiet(self, quiet_s: float = 0.3, timeout_s: float = 10.0) -> float:
         """Read until something was drawn and nothing came for a while; seconds from start to the last byte."""
 
@@ -130,6 +137,8 @@ class PtyRun:
         screen = pyte.Screen(self.columns, self.rows)
         stream = pyte.ByteStream(screen)
         data = b"".join(data for at, data in self.chunks if until is None or at <= until)
+        for switch in (b"\x1b[?1049h", b"\x1b[?1049l"):  # pyte has one screen only
+            data = data.replace(switch, b"\x1b[0m\x1b[H\x1b[2J")
         stream.feed(_NOT_FOR_PYTE.sub(b"", data))
         return list(screen.display)
 
