@@ -230,7 +230,7 @@ class VirtualTable(ScrollView, can_focus=True, inherit_bindings=False):
             self._apply()
 
     def _lay_out(self) -> None:
-        self._layout_now = lay_out(self._columns, self.size.width)
+        self._layout_now = lay_out(self._columns, self.scrollable_content_region.width)  # beside the scroll bar
         self._view.resize(self.size.height - _HEADER)
         self._strips.clear()
         self._painted = [None] * self.size.height
