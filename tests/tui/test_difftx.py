@@ -145,7 +145,7 @@ async def test_without_a_terminal_textual_draws(
         assert app._difference(ChopsUpdate([], [], [])) is None
 
 
-KEYS = ("3", "ctrl+p", "vault", "\r", "?", "\x1b", ":")
+KEYS = ("3", "ctrl+p", "vault", "\r", "?", "\x1b", ":", "\x1b")
 
 
 def wander(folder: Path, frugal: str) -> tuple[list[list[str]], int]:
