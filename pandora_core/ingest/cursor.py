@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol, cast
 
 from pandora_core.errors import SourceError
 from pandora_core.ingest.format import MAX_LINE_BYTES
-from pandora_core.ingest.stream import BEFORE_BYTES, FileStream, Stream
+from pandora_core.ingest.stream import BEFORE_BYTES, ContentChanged, FileStream, Stream
 from pandora_core.model import BadLine
 
 HEAD_HASH_BYTES = 1024
@@ -171,6 +171,9 @@ class LineCursor:
             self.at_end = True
             return False
         data = self.stream.read(self.chunk_bytes)
+        if self.stream.tell() == len(data) and not data.startswith(self.head):
+            self.stream.seek(0)
+            raise ContentChanged("the file no longer starts as it did")
         if len(self.head) < HEAD_HASH_BYTES:
             self._grow_head(data)
         if not data and self._delimiter not in self._rest:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from pandora_core.errors import SourceError
 from pandora_core.ingest.container import HEAD_BYTES, is_evtx
 from pandora_core.ingest.format import LogFormat
+from pandora_core.ingest.listing import Stat
 from pandora_core.ingest.logfile import LogFile
 from pandora_core.ingest.rotation import Checkpoint, Opener, Proof, exactly, holds, members_at, native, prove
 from pandora_core.ingest.stream import Stream
@@ -66,17 +67,28 @@ class Judge:
     def likeness(self, other: LogFile, stream: Stream) -> Likeness:
         """What a content is to a file that is being read, and if that was deleted, to what was read of it."""
         known = other.checkpoint()
-        if self._holds(Place(other.path, other.member), known, is_same_file=True):
-            return self._to_place(Place(other.path, other.member), known.format, stream)
+        place = Place(other.place(), other.member)
+        if self.is_still(other, place):
+            return self._to_place(place, known.format, stream)
         proof = self.proof_of(known, stream)
         if proof is None:
             return Likeness.DIFFERENT
         return Likeness.LONGER if proof.has_more and other.cursor.at_end else Likeness.PART
 
-    def _holds(self, place: Place, known: Checkpoint, *, is_same_file: bool = False) -> bool:
+    def is_still(self, file: LogFile, place: Place) -> bool:
+        """Whether a file being read, which by its inode is at a place, is that: inodes are reused."""
+        known = file.checkpoint()
         try:
             with closing(self._opener.open(*place)) as stream:
-                if is_same_file:
+                return holds(prove(stream, known.offset), known)
+        except (OSError, SourceError):
+            return False
+
+    def _holds(self, place: Place, known: Checkpoint) -> bool:
+        here = Stat.at(place.path)
+        try:
+            with closing(self._opener.open(*place)) as stream:
+                if (here.device, here.inode) == (known.device, known.inode):
                     return holds(prove(stream, known.offset), known)
                 return self.proof_of(known, stream) is not None
         except (OSError, SourceError):

@@ -35,14 +35,33 @@ class Stat(NamedTuple):
     def of(cls, status: os.stat_result) -> Stat:
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
+    @classmethod
+    def at(cls, path: str) -> Stat:
+        """What is at a path; :data:`NOWHERE` when nothing is."""
+        try:
+            return cls.of(os.stat(path))
+        except OSError:
+            return NOWHERE
+
+    def is_same_file(self, other: Stat) -> bool:
+        return self[:2] == other[:2]
+
+
+NOWHERE = Stat(-1, -1, 0, 0)
+"""The stat that no file has."""
+
 
 class Listed(NamedTuple):
-    """A file that a source names. ``problem`` says why it cannot be looked at."""
+    """A file that a source names. ``problem`` says why it cannot be looked at.
+
+    ``origin`` is the log that it was rotated from, where it is only for that reason that it is looked at.
+    """
 
     path: str
     spec: SourceSpec
     stat: Stat
     problem: str = ""
+    origin: str = ""
 
 
 def listed(specs: Sequence[SourceSpec]) -> dict[str, Listed]:
@@ -106,4 +125,4 @@ def _below(spec: SourceSpec, folder: str, status: os.stat_result, seen: set[tupl
 
 
 def _problem(spec: SourceSpec, path: str, what: str) -> Listed:
-    return Listed(path, spec, Stat(0, 0, 0, 0), what)
+    return Listed(path, spec, NOWHERE, what)

@@ -14,7 +14,7 @@ from pandora_core.ingest.cursor import Cursor, LineCursor, Lines
 from pandora_core.ingest.evtx_log import EvtxCursor
 from pandora_core.ingest.evtx_worker import EvtxWorker
 from pandora_core.ingest.format import Decoder, LogFormat
-from pandora_core.ingest.listing import Stat
+from pandora_core.ingest.listing import NOWHERE, Stat
 from pandora_core.ingest.rotation import Checkpoint, exactly, hashed, head_of, native, portable
 from pandora_core.ingest.stream import BEFORE_BYTES, ContentChanged, EndedStream, Stream
 
@@ -44,14 +44,13 @@ class LogFile:
         self.stat = stat
         self.format = log_format
         self.known = known
+        self.origin = native(known.origin) if known else path
         self.decoder = self._new_decoder()
         self.cursor = cursor
         self.problem = ""
         """Why it cannot be read at the moment; it is tried again."""
         self.has_changed = False
         """Whether the file no longer holds what was read: the follower will find out where that went."""
-        self.former_path = native(known.path) if known and native(known.path) != path else ""
-        """The name it had before it was rotated away."""
         self.is_rotated = False
         self.quiet_since = stat.modified_ns / 1e9
         self._seen_position = -1
@@ -75,6 +74,13 @@ class LogFile:
     def is_static(self) -> bool:
         """Whether it is of a kind that nobody appends to: a wrapped file or a binary event log."""
         return isinstance(self.cursor, EvtxCursor) or self.cursor.stream.is_wrapped
+
+    def place(self) -> str:
+        """A path at which the file itself can be opened: its own, or when it has lost that, its open descriptor's."""
+        descriptor = self.cursor.stream.descriptor()
+        if descriptor < 0 or Stat.at(self.path).is_same_file(self.stat):
+            return self.path
+        return f"/dev/fd/{descriptor}"
 
     def read(self, max_lines: int) -> Lines:
         """The next complete records: ``max_lines`` where there are so many; none when there is nothing new.
@@ -118,6 +124,7 @@ class LogFile:
             size_bytes=self.stat.size_bytes,
             modified_ns=self.stat.modified_ns,
             source=portable(self.source),
+            origin=portable(self.origin),
         )
 
     def close(self) -> None:
@@ -126,7 +133,6 @@ class LogFile:
 
     def continue_at(self, path: str, member: str, stat: Stat, cursor: Cursor) -> None:
         """Read the same content on from another place, where ``cursor`` stands at the same position."""
-        self.former_path = self.path if self.path != path else ""
         self.path, self.member, self.stat, self.cursor = path, member, stat, cursor
         self.problem, self.has_changed, self.is_rotated = "", False, False
         self.quiet_since = time.time()
@@ -151,7 +157,6 @@ class LogFile:
 
     def move(self, path: str) -> None:
         """The same file has another name."""
-        self.former_path = self.former_path or self.path
         self.path = path
         self.quiet_since = time.time()
         self.cursor.stream.moved(path)
@@ -160,6 +165,7 @@ class LogFile:
         """What the file held is gone: what was read of it is all that there will be."""
         self.cursor.stream.close()
         self.cursor.stream = EndedStream(self.cursor.stream.tell())
+        self.stat = NOWHERE
         self.has_changed = False
         self.is_rotated = True
         self.cursor.finish()

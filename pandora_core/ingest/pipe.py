@@ -71,6 +71,9 @@ class PipeStream:
     def moved(self, path: str) -> None:
         """A pipe has no name."""
 
+    def descriptor(self) -> int:
+        return self._descriptor
+
     def close(self) -> None:
         self._is_closed.set()
 

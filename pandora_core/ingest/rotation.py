@@ -26,6 +26,7 @@ from pandora_core.ingest.stream import BEFORE_BYTES, ContentChanged, Descriptors
 _SIBLINGS = 512
 _MODIFIED_SLACK_NS = 2_000_000_000
 _DATED = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
+_SUFFIX = r"[-._]\d[-\d.:T_]*"
 _ROTATED = re.compile(r"\.\d{1,3}$|(^|[-_.])\d{4}-?\d\d-?\d\d|\.old$")
 
 
@@ -56,8 +57,8 @@ class Checkpoint:
     modified_ns: int = 0
     source: str = ""
     """The operator's source that named the file."""
-    file_id: int = 0
-    """The store's number for this content; 0 until it gave one."""
+    origin: str = ""
+    """The path under which the content was first seen, before any rotation."""
 
 
 class Proof(NamedTuple):
@@ -132,6 +133,25 @@ def head_of(stream: Stream) -> bytes:
     return evtx_log.head_of(stream) if is_evtx(stream) else stream.peek(HEAD_HASH_BYTES).rstrip(b"\0")
 
 
+def names_before(path: str) -> list[str]:
+    """What a log may have been called before it was rotated to this name; nothing, if no rotation gives such names.
+
+    ``auth.log.2.gz`` was ``auth.log``, ``eve-20240131.json`` was ``eve.json``.
+    """
+    folder, name = os.path.split(path)
+    plain = _unpacked(name)
+    names = (re.sub(rf"{_SUFFIX}$", "", plain), re.sub(rf"{_SUFFIX}(?=\.[^.]+$)", "", plain))
+    return [os.path.join(folder, each) for each in names if each != plain]
+
+
+def is_rotation_of(path: str, origin: str) -> bool:
+    """Whether one of the :func:`siblings` of a log has a name that its rotation gives."""
+    names = [os.path.basename(each) for each in names_before(path)]
+    if os.path.dirname(path) != os.path.dirname(origin):
+        names.append(_unpacked(os.path.basename(path)))
+    return os.path.basename(origin) in names
+
+
 class Known:
     """Contents that were read and have no open file, found by inode or by their first bytes."""
 
@@ -156,6 +176,9 @@ class Known:
             if not self._sizes[checkpoint.head_size]:
                 del self._sizes[checkpoint.head_size]
 
+    def __iter__(self) -> Iterator[Checkpoint]:
+        return (checkpoint for checkpoints in self._by_inode.values() for checkpoint in checkpoints)
+
     def __contains__(self, checkpoint: Checkpoint) -> bool:
         return checkpoint in self._by_inode.get((checkpoint.device, checkpoint.inode), ())
 
@@ -174,7 +197,7 @@ class Known:
         return sorted(found, key=lambda checkpoint: -checkpoint.offset)
 
     def unfinished(self) -> list[Checkpoint]:
-        return [each for checkpoints in self._by_inode.values() for each in checkpoints if not each.finished]
+        return [checkpoint for checkpoint in self if not checkpoint.finished]
 
 
 def siblings(path: str, since_ns: int = 0) -> Iterator[str]:
@@ -293,6 +316,10 @@ def exactly(stream: Stream, size: int) -> bytes:
         parts.append(data)
         size -= len(data)
     return b"".join(parts)
+
+
+def _unpacked(name: str) -> str:
+    return re.sub(r"\.(gz|bz2|xz)$", "", name)
 
 
 def _folders(above: str, pattern: str) -> list[str]:

@@ -69,6 +69,10 @@ class Stream(Protocol):
         """The file has another name now."""
         ...
 
+    def descriptor(self) -> int:
+        """The open descriptor of the file below; -1 where there is none."""
+        ...
+
     def close(self) -> None:
         """Give the descriptor back; a file is opened again by the next read."""
         ...
@@ -105,7 +109,7 @@ class FileStream:
         self._offset = 0
         self._before = b""
         self._fd = -1
-        opened = os.fstat(self._descriptor())
+        opened = os.fstat(self._opened())
         self._identity = (opened.st_dev, opened.st_ino)
 
     @property
@@ -137,7 +141,7 @@ class FileStream:
         self._offset, self._before = offset, before
 
     def end(self) -> int:
-        size = os.fstat(self._descriptor()).st_size - self._start
+        size = os.fstat(self._opened()).st_size - self._start
         return size if self._length is None else min(size, self._length)
 
     def unread_bytes(self) -> int:
@@ -152,6 +156,9 @@ class FileStream:
     def moved(self, path: str) -> None:
         self.path = path
 
+    def descriptor(self) -> int:
+        return self._fd
+
     def close(self) -> None:
         self._descriptors.forget(self)
         if self._fd >= 0:
@@ -161,9 +168,9 @@ class FileStream:
     def _at(self, offset: int, size: int) -> bytes:
         if self._length is not None:
             size = max(0, min(size, self._length - offset))
-        return os.pread(self._descriptor(), size, self._start + offset)
+        return os.pread(self._opened(), size, self._start + offset)
 
-    def _descriptor(self) -> int:
+    def _opened(self) -> int:
         if self._fd < 0:
             # O_NONBLOCK: a pipe that took the place of a log file must not stop the reader for ever.
             self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
@@ -213,6 +220,9 @@ class EndedStream:
 
     def moved(self, path: str) -> None:
         """There is no file any more."""
+
+    def descriptor(self) -> int:
+        return -1
 
     def close(self) -> None:
         """There is nothing to close."""
@@ -271,6 +281,9 @@ class Layer:
 
     def moved(self, path: str) -> None:
         self._base.moved(path)
+
+    def descriptor(self) -> int:
+        return self._base.descriptor()
 
     def close(self) -> None:
         self._base.close()

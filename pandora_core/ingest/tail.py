@@ -21,7 +21,7 @@ from pandora_core.ingest.cursor import CHUNK_BYTES, Cursor, LineCursor, Lines
 from pandora_core.ingest.evtx_log import first_lines
 from pandora_core.ingest.format import LogFormat
 from pandora_core.ingest.likeness import Judge, Likeness, Place
-from pandora_core.ingest.listing import STDIN, Listed, SourceSpec, Stat, listed
+from pandora_core.ingest.listing import NOWHERE, STDIN, Listed, SourceSpec, Stat, listed
 from pandora_core.ingest.logfile import RACY_S, LogFile, cursor_at
 from pandora_core.ingest.pipe import PipeStream
 from pandora_core.ingest.recognise import recognise as recognise_format
@@ -32,6 +32,8 @@ from pandora_core.ingest.rotation import (
     head_of,
     holds,
     is_rotated_name,
+    is_rotation_of,
+    names_before,
     native,
     prove,
     read_back,
@@ -116,12 +118,14 @@ class Follower:
         self._opener = Opener()
         self._judge = Judge(self._opener, formats)
         self._known = Known(known)
+        self._now: dict[str, Listed] = {}
         self._at: dict[tuple[str, str], LogFile] = {}
         self._loose: list[LogFile] = []
         self._retired: dict[Checkpoint, LogFile] = {}
         self._seen: dict[str, _Seen] = {}
         self._said: dict[tuple[str, str], tuple[ChangeKind, str]] = {}
         self._missing: dict[Checkpoint, int] | None = None
+        self._rotated = self._origins() if follow else {}
         self._changes: list[Change] = []
         self._stdin = _Stdin(stdin, waits=not follow) if any(spec.path == STDIN for spec in patterns) else None
 
@@ -143,10 +147,11 @@ class Follower:
         """
         self._changes = []
         self._retire()
-        now = listed(self._specs)
-        self._look_after(now)
-        self._examine_all(now)
-        self._recover(now)
+        self._now = listed(self._specs)
+        self._look_after()
+        self._examine_all()
+        self._recover()
+        self._catch_up()
         if self._stdin is not None and self._stdin.is_open:
             self._open_stdin(self._stdin)
         self._share_memory()
@@ -203,46 +208,48 @@ class Follower:
             return quiet_s >= self._grace_s
         return is_rotated_name(file.path) and quiet_s >= max(self._grace_s, STALE_S)
 
-    def _look_after(self, now: Mapping[str, Listed]) -> None:
+    def _look_after(self) -> None:
         """Find out what became of the files that are being read."""
         for file in self.files:
             if file.problem:
                 self._say(ChangeKind.UNREADABLE, file.path, file.member, file.problem, file)
         for file in list(self._at.values()):
-            here = now.get(file.path)
-            if here is None or here.problem or not _is_same_file(here.stat, file.stat):
-                self._follow_rename(file, now)
+            here = self._now.get(file.path)
+            if here is None or here.problem or not here.stat.is_same_file(file.stat):
+                self._follow_rename(file)
             elif file.has_changed:
-                self._follow_copy(file, now)
+                self._follow_copy(file)
             else:
                 file.wake(here.stat)
         for file in [file for file in self._loose if file.path != STDIN]:
             if file.has_changed or file.problem:
-                self._follow_copy(file, now)
+                self._follow_copy(file)
             file.cursor.at_end = False
-            file.is_rotated |= not _is_same_file(_stat_of(file.path), file.stat)
+            file.is_rotated |= not Stat.at(file.path).is_same_file(file.stat)
         for file in self.files:
-            file.is_rotated |= file.former_path in now and file.former_path != file.path
+            file.is_rotated |= self._is_rotated(file.path, file.origin)
 
-    def _follow_rename(self, file: LogFile, now: Mapping[str, Listed]) -> None:
+    def _follow_rename(self, file: LogFile) -> None:
         """A path holds another file now, or none: the file itself is read on under its new name, or nameless."""
         self._detach(file)
         member, path = file.member, file.path
-        for each in now.values():
-            if _is_same_file(each.stat, file.stat) and (each.path, member) not in self._at:
+        self._note_rotation(file)
+        for each in self._now.values():
+            if each.stat.is_same_file(file.stat) and (each.path, member) not in self._at:
                 self._at[each.path, member] = file
                 file.move(each.path)
                 file.wake(each.stat)
                 break
         else:
             self._loose.append(file)
-            file.move(next((each for each in siblings(path) if _is_same_file(_stat_of(each), file.stat)), path))
+            file.move(next((each for each in siblings(path) if Stat.at(each).is_same_file(file.stat)), path))
         self._say(ChangeKind.MOVED, file.path, member, f"was {path}", file)
 
-    def _follow_copy(self, file: LogFile, now: Mapping[str, Listed]) -> None:
+    def _follow_copy(self, file: LogFile) -> None:
         """A file was emptied or overwritten: what was not read of it is read from the copy that was made before."""
         self._detach(file)
         self._seen.pop(file.path, None)
+        self._note_rotation(file)
         path = file.path
         place = self._judge.find(file.checkpoint(), siblings(path), self._at.__contains__)
         if place is None:
@@ -250,20 +257,21 @@ class Follower:
             self._loose.append(file)
             reason = "emptied or overwritten; no copy of what it held was found"
         else:
-            self._put(file, place, is_listed=place.path in now)
+            self._put(file, place)
             file.is_rotated = True
             reason = f"emptied or overwritten; the rest of what it held is read from {place.path}"
         self._say(ChangeKind.TRUNCATED, path, file.member, reason, file)
 
-    def _put(self, file: LogFile, place: Place, *, is_listed: bool) -> None:
+    def _put(self, file: LogFile, place: Place) -> None:
         """Read a file on at a place that holds the same content."""
         file.close()
         cursor = self._cursor(place, file.format, file.checkpoint())
-        file.continue_at(place.path, place.member, _stat_of(place.path), cursor)
-        self._attach(file, is_listed=is_listed)
+        file.continue_at(place.path, place.member, Stat.at(place.path), cursor)
+        self._attach(file)
 
-    def _attach(self, file: LogFile, *, is_listed: bool) -> None:
-        if is_listed and (file.path, file.member) not in self._at:
+    def _attach(self, file: LogFile) -> None:
+        """Count a file among those that are read: by its place if a source names that, else as a loose one."""
+        if file.path in self._now and (file.path, file.member) not in self._at:
             self._at[file.path, file.member] = file
         else:
             self._loose.append(file)
@@ -274,16 +282,19 @@ class Follower:
         else:
             self._loose.remove(file)
 
-    def _examine_all(self, now: Mapping[str, Listed]) -> None:
+    def _examine_all(self) -> None:
         """Look into the files that are new or changed; those that are likely known first."""
-        self._seen = {path: seen for path, seen in self._seen.items() if path in now}
-        self._said = {key: said for key, said in self._said.items() if key[0] in now}
+        self._seen = {path: seen for path, seen in self._seen.items() if path in self._now}
+        self._said = {key: said for key, said in self._said.items() if key[0] in self._now}
         taken = {path for path, _ in self._at}
-        fresh = [each for each in now.values() if each.path not in taken and self._is_news(each)]
-        loose = {file.stat[:2] for file in self._loose}
-        fresh.sort(key=lambda each: not (self._known.at(*each.stat[:2]) or each.stat[:2] in loose))
-        for each in fresh:
+        fresh = [each for each in self._now.values() if each.path not in taken and self._is_news(each)]
+        for each in self._likely_known_first(fresh):
             self._examine(each)
+
+    def _likely_known_first(self, files: list[Listed]) -> list[Listed]:
+        """A file that has the inode of a known content must get it, before a copy of it is looked at."""
+        loose = {file.stat[:2] for file in self._loose}
+        return sorted(files, key=lambda each: not (self._known.at(*each.stat[:2]) or each.stat[:2] in loose))
 
     def _is_news(self, file: Listed) -> bool:
         seen = self._seen.get(file.path)
@@ -336,12 +347,14 @@ class Follower:
     def _is_twin(self, file: Listed, member: str) -> bool:
         """Whether it is a file that is being read, under another of its names."""
         for twin in self._all_read():
-            if not _is_same_file(twin.stat, file.stat) or twin.member != member or twin.has_changed:
+            if not twin.stat.is_same_file(file.stat) or twin.member != member or twin.has_changed:
                 continue
             if twin in self._loose:
+                if not self._judge.is_still(twin, Place(file.path, member)):
+                    continue
                 self._loose.remove(twin)
-                self._at[file.path, member] = twin
                 twin.move(file.path)
+                self._attach(twin)
                 twin.wake(file.stat)
             else:
                 self._say(ChangeKind.SKIPPED, file.path, member, f"the same file as {twin.path}")
@@ -373,7 +386,7 @@ class Follower:
                 self._say(ChangeKind.SKIPPED, file.path, member, f"the same content as {other.path}")
             elif other.cursor.at_end:
                 self._detach(other)
-                self._put(other, Place(file.path, member), is_listed=True)
+                self._put(other, Place(file.path, member))
                 self._say(ChangeKind.MOVED, file.path, member, "the same content goes on here", other)
             else:
                 self._seen[file.path] = _Seen(file.stat, time.time(), waits_for=other)
@@ -390,17 +403,18 @@ class Follower:
         if log_format is None:
             self._say(ChangeKind.SKIPPED, file.path, member, "unknown format")
             return
-        is_growing = self._follow and not is_binary and not stream.is_wrapped and len(head) < HEAD_BYTES
-        if is_growing and log_format.delimiter not in head:
+        origin = file.origin or file.path
+        is_rotated = self._is_rotated(file.path, origin)
+        may_grow = self._follow and not (is_rotated or is_binary or stream.is_wrapped)
+        if may_grow and log_format.delimiter not in head and len(head) < HEAD_BYTES:
             return  # what is there may still turn out to be something else
         cursor = self._cursor(Place(file.path, member), log_format)
         log = LogFile(file.path, member, file.spec.path, file.stat, log_format, cursor)
-        self._attach(log, is_listed=True)
+        log.origin, log.is_rotated = origin, is_rotated
+        self._attach(log)
         self._say(ChangeKind.ADDED, file.path, member, log_format.name, log)
 
-    def _resume(
-        self, file: Listed, member: str, known: Checkpoint, *, has_more: bool, is_listed: bool = True
-    ) -> None:
+    def _resume(self, file: Listed, member: str, known: Checkpoint, *, has_more: bool) -> None:
         """Go on with a known content where it was left, in its old file object where there is one."""
         if known.finished and not has_more:
             self._say(ChangeKind.SKIPPED, file.path, member, "read already")
@@ -416,7 +430,7 @@ class Follower:
             log = LogFile(file.path, member, file.spec.path, file.stat, log_format, cursor, known)
         else:
             log.continue_at(file.path, member, file.stat, cursor)
-        self._attach(log, is_listed=is_listed)
+        self._attach(log)
         self._say(ChangeKind.RESUMED, file.path, member, f"from byte {known.offset}", log)
 
     def _cursor(self, place: Place, log_format: LogFormat, known: Checkpoint | None = None) -> Cursor:
@@ -427,27 +441,65 @@ class Follower:
             cursor.finish()
         return cursor
 
-    def _recover(self, now: Mapping[str, Listed]) -> None:
+    def _recover(self) -> None:
         """Find contents that were not read to their end before, and are not where they were: rotated out of sight."""
         if self._missing is None:
-            self._missing = dict.fromkeys((each for each in self._known.unfinished() if self._is_ours(each, now)), 0)
+            self._missing = dict.fromkeys((known for known in self._known.unfinished() if self._is_ours(known)), 0)
         for known in [known for known in self._missing if known not in self._known]:
             del self._missing[known]
         for known, looks in list(self._missing.items()):
             path = native(known.path)
             place = self._judge.find(known, [path, *siblings(path, known.modified_ns)], self._at.__contains__)
             if place is not None:
-                file = Listed(place.path, SourceSpec(native(known.source)), _stat_of(place.path))
-                self._resume(file, place.member, known, has_more=True, is_listed=place.path in now)
-            elif path not in now or not now[path].problem:
+                file = Listed(place.path, SourceSpec(native(known.source)), Stat.at(place.path))
+                self._resume(file, place.member, known, has_more=True)
+            elif path not in self._now or not self._now[path].problem:
                 self._missing[known] = looks + 1
             if self._missing[known] >= (_LOOKS if self._follow else 1):
                 del self._missing[known]
                 self._say(ChangeKind.VANISHED, path, known.member, "what was not read of it is not to be found")
 
-    def _is_ours(self, known: Checkpoint, now: Mapping[str, Listed]) -> bool:
+    def _origins(self) -> dict[str, _Rotation]:
+        """The logs that our sources named before this follower began, and when each was last seen to be written."""
+        sources = {spec.path: spec for spec in self._specs}
+        origins: dict[str, _Rotation] = {}
+        for known in self._known:
+            spec = sources.get(native(known.source))
+            if spec is not None and spec.path != STDIN:
+                origin = native(known.origin)
+                since_ns = max(known.modified_ns, origins[origin].since_ns if origin in origins else 0)
+                origins[origin] = _Rotation(spec, since_ns, 1)
+        return origins
+
+    def _note_rotation(self, file: LogFile) -> None:
+        """More than one rotation may have happened since the last look."""
+        spec = next((spec for spec in self._specs if spec.path == file.source), None)
+        if spec is not None and self._follow:
+            self._rotated[file.origin] = _Rotation(spec, file.stat.modified_ns, _LOOKS)
+
+    def _catch_up(self) -> None:
+        """Read what was rotated out of sight before it was ever seen: while nothing ran, or between two looks."""
+        for origin, (spec, since_ns, looks) in list(self._rotated.items()):
+            found = [
+                Listed(path, spec, Stat.at(path), origin=origin)
+                for path in siblings(origin, since_ns)
+                if path not in self._now and is_rotation_of(path, origin)
+            ]
+            for each in self._likely_known_first(found):
+                if not any(file.path == each.path for file in self.files):
+                    self._examine(each)
+            if looks > 1:
+                self._rotated[origin] = _Rotation(spec, since_ns, looks - 1)
+            else:
+                del self._rotated[origin]
+
+    def _is_ours(self, known: Checkpoint) -> bool:
         path = native(known.path)
-        return path in now or (path != STDIN and any(native(known.source) == spec.path for spec in self._specs))
+        return path in self._now or (path != STDIN and any(native(known.source) == spec.path for spec in self._specs))
+
+    def _is_rotated(self, path: str, origin: str) -> bool:
+        """Whether another file has taken the name that a log had, or its name says so."""
+        return (origin != path and origin in self._now) or any(name in self._now for name in names_before(path))
 
     def _format_of(self, spec: SourceSpec, head: bytes, name: str) -> LogFormat | None:
         forced = _forced_format(spec)
@@ -478,7 +530,7 @@ class Follower:
         if not self._follow:
             cursor.finish()
         stdin.is_open = False
-        stdin.file = LogFile(STDIN, "", STDIN, Stat(0, 0, 0, time.time_ns()), log_format, cursor)
+        stdin.file = LogFile(STDIN, "", STDIN, NOWHERE._replace(modified_ns=time.time_ns()), log_format, cursor)
         self._loose.append(stdin.file)
         self._say(ChangeKind.ADDED, STDIN, "", log_format.name, stdin.file)
 
@@ -488,10 +540,11 @@ class Follower:
             cursor.chunk_bytes = max(_MIN_CHUNK_BYTES, min(CHUNK_BYTES, MEMORY_BYTES // len(cursors)))
 
     def _say(self, kind: ChangeKind, path: str, member: str, reason: str, file: LogFile | None = None) -> None:
-        """Tell a change, once for as long as it stays so."""
-        if self._said.get((path, member)) != (kind, reason):
-            self._said[path, member] = (kind, reason)
-            self._changes.append(Change(kind, path, member, reason, file))
+        """Tell a change; a state once for as long as it stays so."""
+        change = Change(kind, path, member, reason, file)
+        if not change.is_skipped or self._said.get((path, member)) != (kind, reason):
+            self._changes.append(change)
+        self._said[path, member] = (kind, reason)
 
 
 class _Seen(NamedTuple):
@@ -500,6 +553,14 @@ class _Seen(NamedTuple):
     stat: Stat
     at_s: float
     waits_for: LogFile | None = None
+
+
+class _Rotation(NamedTuple):
+    """A log that was rotated: what was written after ``since_ns`` under a rotated name may not have been seen yet."""
+
+    spec: SourceSpec
+    since_ns: int
+    looks: int
 
 
 class _Stdin:
@@ -530,15 +591,3 @@ def _checked(spec: SourceSpec, formats: Mapping[str, LogFormat]) -> SourceSpec:
 
 def _forced_format(spec: SourceSpec) -> str | None:
     return None if spec.format in (None, "", "auto") else spec.format
-
-
-def _is_same_file(one: Stat, other: Stat) -> bool:
-    return one[:2] == other[:2]
-
-
-def _stat_of(path: str) -> Stat:
-    """What is at a path; a stat that no file has, where it is gone."""
-    try:
-        return Stat.of(os.stat(path))
-    except OSError:
-        return Stat(-1, -1, 0, 0)

@@ -40,18 +40,15 @@ class Writer:
     def append(self, lines: int, size: int) -> None:
         for _ in range(lines):
             self.count += 1
-            line = self.rest + b"g%d-%d%s" % (
-                len(self.generations) - 1,
-                self.count,
-                b"." * (self.count * 7919 % (size + 1)),
-            )
+            filler = b"." * (self.count * 7919 % (size + 1))
+            line = self.rest + b"g%d-%d%s%d" % (len(self.generations) - 1, self.count, filler, self.count)
             self.file.write(line[len(self.rest) :] + b"\n")
             self.generations[-1].append(line)
             self.rest = b""
 
     def append_part(self, size: int) -> None:
         self.count += 1
-        part = b"part-%d%s" % (self.count, b"-" * size)
+        part = b"part-%d%s%d" % (self.count, b"-" * size, self.count)
         self.file.write(part)
         self.rest += part
 
