@@ -1,8 +1,8 @@
 """Owns the order in which lines of many files are judged: merged by event time, each exactly once.
 
-Every file is read and decoded in chunks; the merge takes from the file whose next event is oldest, so that what is
-concluded from a folder does not depend on the order of its files. A chunk may be cut by the end of a batch: its mark is
-then the checkpoint before the chunk plus the number of lines of it that were taken (``skip``).
+Every file is read and decoded in chunks; the merge takes from the file whose next event is oldest, so that nothing
+concluded from a folder depends on the order of its files. A chunk may be cut by the end of a batch: its mark is then
+the checkpoint before the chunk plus the number of lines of it that were taken (``skip``).
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Feed:
         return True
 
     def take(self, limit: int, until_us: int) -> Run | None:
-        """Up to ``limit`` lines, none after the first event later than ``until_us``; the feed is empty at the chunk's end."""
+        """Up to ``limit`` lines, none after the first event later than ``until_us``; at its end the feed is empty."""
         run = self._run
         if run is None:
             return None
@@ -102,7 +102,9 @@ class Feed:
 
     def _find_head(self) -> None:
         assert self._run is not None
-        for item in self._run.decoded[self._cursor :]:
+        decoded = self._run.decoded
+        for place in range(self._cursor, len(decoded)):
+            item = decoded[place]
             if type(item) is Event:
                 self.head_us = item.at_us
                 return
