@@ -40,6 +40,9 @@ class PtyRun:
         self.modes_before: list[Any] = termios.tcgetattr(slave)
         self.chunks: list[tuple[float, bytes]] = []
         self._tail = b""
+        self._display = pyte.Screen(columns, rows)
+        self._emulator = pyte.ByteStream(self._display)
+        self._fed = 0
         self._slave = slave
         environ = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **(env or {})}
         for name in ("NO_COLOR", "PANDORA_ASCII", "TMUX"):
@@ -132,22 +135,22 @@ class PtyRun:
         except subprocess.TimeoutExpired:
             return None
 
-    def screen(self, until: float | None = None) -> list[str]:
-        """The lines on the terminal's screen, now or ``until`` seconds after the start."""
-        screen = pyte.Screen(self.columns, self.rows)
-        stream = pyte.ByteStream(screen)
-        data = b"".join(data for at, data in self.chunks if until is None or at <= until)
-        for switch in (b"\x1b[?1049h", b"\x1b[?1049l"):  # pyte has one screen only
-            data = data.replace(switch, b"\x1b[0m\x1b[H\x1b[2J")
-        stream.feed(_NOT_FOR_PYTE.sub(b"", data))
-        return list(screen.display)
+    def screen(self) -> list[str]:
+        """The lines on the terminal's screen now. Ask when the output has settled: half a sequence is not known."""
+        output = self.output
+        self._emulator.feed(_for_pyte(output[self._fed :]))
+        self._fed = len(output)
+        return list(self._display.display)
 
     def painted_s(self) -> float:
         """Seconds from start until nine tenths of what is on screen now stood there."""
         final = "".join(self.screen())
         cells = [index for index, character in enumerate(final) if character != " "]
-        for at, _ in self.chunks:
-            now = "".join(self.screen(at))
+        screen = pyte.Screen(self.columns, self.rows)
+        stream = pyte.ByteStream(screen)
+        for at, data in self.chunks:
+            stream.feed(_for_pyte(data))
+            now = "".join(screen.display)
             if sum(now[index] == final[index] for index in cells) >= 0.9 * len(cells):
                 return at
         return self.chunks[-1][0]
@@ -171,3 +174,10 @@ class PtyRun:
                 if match.end() > len(self._tail):
                     os.write(self.master, answer)
         self._tail = seen[-16:]
+
+
+def _for_pyte(data: bytes) -> bytes:
+    """The output as pyte knows it: without queries and protocols that it would print, and with one screen only."""
+    for switch in (b"\x1b[?1049h", b"\x1b[?1049l"):
+        data = data.replace(switch, b"\x1b[0m\x1b[H\x1b[2J")
+    return _NOT_FOR_PYTE.sub(b"", data)
