@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -169,9 +169,9 @@ def campaign(
 
 
 @pytest.fixture(scope="module")
-def undisturbed(attack: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, list[Finding]]]:
+def undisturbed(attack: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Finding]]:
     folder = tmp_path_factory.mktemp("undisturbed")
-    yield campaign(folder / "data", folder / "logs", attack, kills=0, batch_size=1000, seed=0)
+    return campaign(folder / "data", folder / "logs", attack, kills=0, batch_size=1000, seed=0)
 
 
 def test_the_undisturbed_run_is_worth_comparing_with(

@@ -123,10 +123,8 @@ def test_standard_input_is_a_source(company: Path, tmp_path: Path) -> None:
 
 def test_bad_lines_are_counted_with_file_and_line_and_do_not_stop_the_rest(tmp_path: Path) -> None:
     log = tmp_path / "conn.log"
-    log.write_text("#fields\tts\tuid\tid.orig_h\n#types\ttime\tstring\taddr\n#path\tconn\n1.0\ta\n2.0\tb\t10.0.0.1\n")
-    log.write_text(
-        "#separator \\x09\n#path\tconn\n#fields\tts\tuid\tid.orig_h\n#types\ttime\tstring\taddr\n1.0\ta\n2.0\tb\t10.0.0.1\n"
-    )
+    header = "#separator \\x09\n#path\tconn\n#fields\tts\tuid\tid.orig_h\n#types\ttime\tstring\taddr\n"
+    log.write_text(header + "1.0\ta\n2.0\tb\t10.0.0.1\n")
     done = pandora(tmp_path / "data", "ingest", "--json", str(log))
     assert (done["lines"], done["events"], done["bad_lines"]) == (2, 1, 1)
     assert done["bad"][0]["path"] == str(log)

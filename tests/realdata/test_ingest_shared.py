@@ -1,4 +1,4 @@
-"""Every real log set through the real engine: no crash, every valid line an event, every bad line told with its place."""
+"""Every real log set through the real engine: each valid line an event, each bad line told with its place."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ def test_going_on_from_the_marks_gives_exactly_the_rest(content: list[list[bytes
     for number, lines in enumerate(content):
         mark = marks.get(f"f{number}", Mark(Place(0)))  # type: ignore[arg-type]
         again.append((File(f"f{number}", list(lines), mark.checkpoint.line), mark.skip))  # type: ignore[attr-defined]
-    rest = Intake(lambda file: dict((f.path, skip) for f, skip in again)[file.path])
+    rest = Intake(lambda file: {f.path: skip for f, skip in again}[file.path])
     rest.offer([file for file, _ in again])  # type: ignore[misc]
     whole = [File(f"f{number}", list(lines)) for number, lines in enumerate(content)]
     assert sorted(before + drained(rest, limit), key=repr) == sorted(drained(intake_of(*whole), 1000), key=repr)
