@@ -12,6 +12,13 @@
     │   └── StoreBusyError       exit 1  another process holds the write lock too long
     ├── EngineError              exit 1  the engine cannot start, or died
     │   └── EngineRunningError   exit 3  another process holds the engine lock
+    ├── VaultError               exit 1  the vault, or a file of its formats, cannot be used
+    │   ├── VaultLockedError     exit 3  it is locked, and this needs it unlocked
+    │   ├── OpenFailedError      exit 1  wrong key or changed data, on purpose not told apart
+    │   ├── VaultFormatError     exit 1  not one of its formats, or a length or bound that is refused
+    │   ├── TamperedError        exit 1  what is signed and what is stored do not agree
+    │   ├── UntrustedSignerError exit 3  signed well, by a key that is not trusted here
+    │   └── ProviderError        exit 1  no post-quantum provider, or one that answered wrong
     ├── NotFoundError            exit 1  no such alert, entity, source …
     └── RefusedError             exit 3  understood, and not allowed
         └── StaleActionError     exit 3  somebody acted on the subject first
@@ -76,6 +83,41 @@ class EngineRunningError(EngineError):
     """Another process already holds the engine lock of this data folder."""
 
     exit_code = 3
+
+
+class VaultError(PandoraError):
+    """The vault, or a file of one of its formats, cannot be used."""
+
+
+class VaultLockedError(VaultError):
+    """The vault is locked, and what was asked needs it unlocked."""
+
+    exit_code = 3
+
+
+class OpenFailedError(VaultError):
+    """A cryptographic check failed: one error with one text, so that nothing is learned from which check it was."""
+
+    def __init__(self, what: str = "it does not open: the key is wrong, or the data was changed") -> None:
+        super().__init__(what)
+
+
+class VaultFormatError(VaultError):
+    """Not one of the vault's formats, or a version, length or bound that is refused. Known from public bytes alone."""
+
+
+class TamperedError(VaultError):
+    """What is signed and what is stored do not agree."""
+
+
+class UntrustedSignerError(VaultError):
+    """A signature holds, but its key is not among those trusted here."""
+
+    exit_code = 3
+
+
+class ProviderError(VaultError):
+    """A post-quantum provider is missing, or failed a known-answer or pairwise test. Nothing goes on with it."""
 
 
 class NotFoundError(PandoraError):
