@@ -95,6 +95,12 @@ class Board:
         return not self.alerts and not self.entities and not self.throughput and not self.files
 
     @property
+    def has_alerts(self) -> bool:
+        """Whether there is any alert at all, whatever its state."""
+        state = self.alerts.getter("state")
+        return any(state(row_id) != GONE for row_id in range(self.alerts.first_id, self.alerts.next_id))
+
+    @property
     def moves(self) -> list[Move]:
         """The newest moves across the network, the last one first."""
         return sorted(self._moves.values(), key=lambda move: (-move.at_us, move.alert_id))

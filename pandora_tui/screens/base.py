@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual.app import ComposeResult
 from textual.screen import Screen
 
+from pandora_tui.bridge import reason_of
 from pandora_tui.messages import Status, Update
 from pandora_tui.widgets.chrome import KeyLine, TopLine
 
 if TYPE_CHECKING:
     from pandora_tui.app import PandoraApp
+    from pandora_tui.feed import Feed
+
+
+T = TypeVar("T")
 
 
 class PandoraScreen(Screen[None]):
@@ -23,6 +29,13 @@ class PandoraScreen(Screen[None]):
     def console(self) -> PandoraApp:
         """The app, as what it is."""
         return cast("PandoraApp", self.app)
+
+    @property
+    def feed(self) -> Feed:
+        """The way to the store: for what :meth:`ask` has the bridge run, and only there."""
+        feed = self.console.feed
+        assert feed is not None, "there is nothing to read"
+        return feed
 
     def compose(self) -> ComposeResult:
         yield TopLine(self.PLACE, self.console.status)
@@ -38,6 +51,26 @@ class PandoraScreen(Screen[None]):
 
     def on_screen_resume(self) -> None:
         self.query_one(KeyLine).update_keys(self)
+
+    def ask(
+        self, work: Callable[[], T], done: Callable[[T], None], failed: Callable[[Exception], None] | None = None
+    ) -> None:
+        """Have the bridge run ``work``; then ``done`` with what it gave, if this screen is still there by then.
+
+        An error is said in a note where ``failed`` does not take it.
+        """
+        if self.console.bridge is None:
+            return
+        told = self.say_refused if failed is None else failed
+        self.console.bridge.request(
+            work,
+            lambda result: done(result) if self.is_running else None,
+            lambda error: told(error) if self.is_running else None,
+        )
+
+    def say_refused(self, error: Exception) -> None:
+        """Say in a note why something was not done."""
+        self.notify(reason_of(error), severity="warning", timeout=10)
 
     def receive(self, update: Update) -> None:
         """Take in what is new. Called on every screen that has been visited, seen or not: keep it short."""

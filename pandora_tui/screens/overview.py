@@ -1,28 +1,100 @@
-"""Owns the Overview screen."""
+"""Owns the Overview screen: who is at risk now, how the last hour went, and what moved across the network."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
 
+from pandora_core.model import EntityRef
+from pandora_tui.messages import Status, Update
+from pandora_tui.overview_lines import TILES, calm, last_hour, moves
 from pandora_tui.screens.base import PandoraScreen
-from pandora_tui.widgets.empty import EmptyState, Step
+from pandora_tui.screens.idle import say_idle
+from pandora_tui.widgets.empty import EmptyState
+from pandora_tui.widgets.entity_table import EntityTable
+from pandora_tui.widgets.lines import Line, Lines
+from pandora_tui.widgets.panel import Panel
+
+CALM_S = 1.0
+"""Figures change this often at most: faster ones cannot be read."""
 
 
 class OverviewScreen(PandoraScreen):
-    """Empty so far: it says what will be here and what to do meanwhile."""
+    """Panels; the list of entities has the cursor, and enter goes to the entity's alert."""
 
     PLACE: ClassVar[str] = "overview"
+    AUTO_FOCUS: ClassVar[str | None] = "EntityTable"
+    DEFAULT_CSS = """
+    OverviewScreen {
+        #overview { height: 1fr; }
+        #overview-right { width: 1fr; }
+        #moves { height: 10; }
+        #jobs, #tiles { height: 5; }
+        #left, #overview-right { width: 1fr; height: 1fr; }
+        &.-wide #left { width: 3fr; }
+        &.-wide #overview-right { width: 2fr; }
+        &.-wide #moves { height: 40%; }
+        &.-narrow #overview-right { display: none; }
+    }
+    """
 
     def body(self) -> ComposeResult:
-        yield EmptyState(
-            "Waiting for the first events",
-            "Who is at risk, how the last hour went and what moved across the network will stand here as soon as "
-            "the engine has read something.",
-            [
-                Step("pandora watch PATH", "follow logs as they grow"),
-                Step("pandora ingest PATH", "read logs that are complete"),
-                Step("pandora demo", "see an attack on a made-up company"),
-            ],
-        )
+        yield EmptyState("", "")
+        with Horizontal(id="overview"):
+            with Vertical(id="left"):
+                yield Panel("Risk now", EntityTable(self.console.board), is_flush=True)
+                yield Panel("Moves across the network", Lines(self._moves), id="moves")
+            with Vertical(id="overview-right"):
+                yield Panel("Last hour", Lines(self._last_hour), id="hour")
+                yield Panel("Jobs", Lines(lambda width, _: _tile("jobs", width)), id="jobs")
+                with Horizontal(id="tiles"):
+                    yield Panel("Vault", Lines(lambda width, _: _tile("vault", width)))
+                    yield Panel("Exposure", Lines(lambda width, _: _tile("exposure", width)))
+
+    def on_mount(self) -> None:
+        self.set_interval(CALM_S, self._draw)
+
+    def on_screen_resume(self) -> None:
+        self._draw()
+
+    def show_status(self, status: Status) -> None:
+        super().show_status(status)
+        say_idle(self)
+
+    def receive(self, update: Update) -> None:
+        """The figures follow once a second; only the end of an empty state does not wait."""
+        if any(state.display for state in self.query(EmptyState)):
+            self._draw()
+
+    def on_virtual_table_selected(self, event: EntityTable.Selected) -> None:
+        board = self.console.board
+        alert_id = board.worst_alert(EntityRef.parse(str(event.key)))
+        if alert_id is None:
+            self.notify("no alert is open on it: its risk is below what makes one", timeout=4)
+            return
+        board.wanted_alert = alert_id
+        self.console.action_go("threats")
+
+    def _draw(self) -> None:
+        if not (self.is_mounted and self.is_current):
+            return
+        is_empty = self.console.board.is_empty
+        self.query_one(EmptyState).display = is_empty
+        self.query_one("#overview").display = not is_empty
+        say_idle(self)
+        if not is_empty:
+            self.query_one(EntityTable).show()
+            for lines in self.query(Lines).results(Lines):
+                lines.redraw()
+
+    def _last_hour(self, width: int, height: int) -> list[Line]:
+        return last_hour(self.console.board, self.console.status, width, height)
+
+    def _moves(self, width: int, height: int) -> list[Line]:
+        return moves(self.console.board, width, height)
+
+
+def _tile(name: str, width: int) -> list[Line]:
+    return calm(TILES[name], width)

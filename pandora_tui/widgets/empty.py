@@ -36,6 +36,13 @@ class EmptyState(Widget):
         self._what = what
         self._steps = tuple(steps)
 
+    def show(self, title: str, what: str, steps: Sequence[Step] = ()) -> None:
+        """Say something else."""
+        new = (title, what, tuple(steps))
+        if new != (self._title, self._what, self._steps):
+            self._title, self._what, self._steps = new
+            self.refresh()
+
     def render_line(self, y: int) -> Strip:
         width, height = self.size
         lines = self._lines(min(_WIDTH, max(1, width - 4)))

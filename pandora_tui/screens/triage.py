@@ -1,0 +1,144 @@
+"""Owns the triage keys: what an operator does to the alert in front of them; the store is asked, never waited for."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+from pandora_core.model import Action, ActionKind, Verdict
+from pandora_tui.commands import VERDICT_NAMES
+from pandora_tui.screens.base import PandoraScreen
+from pandora_tui.widgets.dialogs import ChoiceDialog, TextDialog
+
+VERDICTS = (
+    (Verdict.TRUE_POSITIVE, "true positive   it is what it looks like"),
+    (Verdict.FALSE_POSITIVE, "false positive  wrongly seen; it no longer counts for the risk"),
+    (Verdict.BENIGN, "benign          rightly seen and allowed; it no longer counts"),
+)
+_MOST_CHARACTERS = 2_000
+
+
+class Chosen(NamedTuple):
+    """The alert in front of the operator, and the newest action on it that they have seen."""
+
+    alert_id: str
+    seen_id: int
+    entity: str
+    kind: str
+
+
+class TriageScreen(PandoraScreen):
+    """A screen with one alert in front. A text that was refused is there again when its dialog is next opened."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._drafts: dict[tuple[str, ActionKind], str] = {}
+
+    def chosen(self) -> Chosen | None:
+        """The alert that the keys act on."""
+        raise NotImplementedError
+
+    def action_acknowledge(self) -> None:
+        self._act(ActionKind.ACKNOWLEDGE)
+
+    def action_reopen(self) -> None:
+        self._act(ActionKind.REOPEN)
+
+    def action_assign(self, who: str = "") -> None:
+        me = self.console.feed.actor if self.console.feed is not None else ""
+        self._act_with_text(ActionKind.ASSIGN, who, "Assign to", me, "nobody")
+
+    def action_note(self, text: str = "") -> None:
+        self._act_with_text(ActionKind.NOTE, text, "Note on", "", "what you saw or did")
+
+    def action_close_alert(self, why: str = "") -> None:
+        self._act_with_text(ActionKind.CLOSE, why, "Close", "", "why, if you like")
+
+    def action_verdict(self, verdict: str = "") -> None:
+        """Give a verdict: the one that was typed, or the one that is chosen from a list."""
+        chosen = self._chosen_or_say()
+        if chosen is None:
+            return
+        if verdict in VERDICT_NAMES:
+            self._do(chosen, ActionKind.VERDICT, verdict.replace("-", " "))
+            return
+        dialog = ChoiceDialog(f"What is it?  {chosen.entity}", [text for _, text in VERDICTS])
+        self.app.push_screen(dialog, partial(self._take_verdict, chosen))
+
+    def action_undo(self) -> None:
+        chosen = self._chosen_or_say()
+        if chosen is not None:
+            self.ask(lambda: self.feed.undo(chosen.alert_id), self._say_undone)
+
+    def action_seal(self) -> None:
+        self.notify(
+            "sealing evidence needs the vault, which comes with a later version; the lines are kept", timeout=6
+        )
+
+    def action_graph(self) -> None:
+        self.notify("the graph comes with the Network screen of a later version; p lists the events", timeout=6)
+
+    def action_pivot(self) -> None:
+        """Search the events of the alert's entity."""
+        from pandora_tui.screens.events import EventsScreen
+
+        chosen = self._chosen_or_say()
+        if chosen is not None:
+            self.app.push_screen(EventsScreen(chosen.entity))
+
+    def _act(self, kind: ActionKind) -> None:
+        chosen = self._chosen_or_say()
+        if chosen is not None:
+            self._do(chosen, kind, "")
+
+    def _act_with_text(self, kind: ActionKind, text: str, title: str, default: str, placeholder: str) -> None:
+        """Act with the text that was typed on the command line, else with what a dialog asks for."""
+        chosen = self._chosen_or_say()
+        if chosen is None:
+            return
+        if text:
+            self._do(chosen, kind, text)
+            return
+        dialog = TextDialog(
+            f"{title} {chosen.entity}",
+            text=self._drafts.get((chosen.alert_id, kind), default),
+            placeholder=placeholder,
+            check=_complaint_of_note if kind is ActionKind.NOTE else _complaint,
+        )
+        self.app.push_screen(dialog, partial(self._take_text, chosen, kind))
+
+    def _take_text(self, chosen: Chosen, kind: ActionKind, text: str | None) -> None:
+        if text is not None:
+            self._do(chosen, kind, text.strip())
+
+    def _take_verdict(self, chosen: Chosen, place: int | None) -> None:
+        if place is not None:
+            self._do(chosen, ActionKind.VERDICT, VERDICTS[place][0].value)
+
+    def _do(self, chosen: Chosen, kind: ActionKind, value: str) -> None:
+        """Ask the store; the row changes when it has confirmed."""
+        if value:
+            self._drafts[chosen.alert_id, kind] = value
+        self.ask(
+            lambda: self.feed.act(chosen.alert_id, kind, value, chosen.seen_id), lambda _: self._done(chosen, kind)
+        )
+
+    def _done(self, chosen: Chosen, kind: ActionKind) -> None:
+        self._drafts.pop((chosen.alert_id, kind), None)
+
+    def _say_undone(self, action: Action) -> None:
+        self.notify(f"undone: {action.value}", timeout=3)
+
+    def _chosen_or_say(self) -> Chosen | None:
+        chosen = self.chosen()
+        if chosen is None:
+            self.notify("there is no alert under the cursor", timeout=3)
+        return chosen
+
+
+def _complaint(text: str) -> str:
+    return f"at most {_MOST_CHARACTERS:,} characters" if len(text) > _MOST_CHARACTERS else ""
+
+
+def _complaint_of_note(text: str) -> str:
+    return _complaint(text) if text.strip() else "a note wants some words; esc leaves"

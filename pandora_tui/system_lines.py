@@ -1,0 +1,65 @@
+"""Owns what the panels of the System screen say of the engine and of the store."""
+
+from __future__ import annotations
+
+from pandora_core.model import SECOND_US
+from pandora_tui.board import Board
+from pandora_tui.feed import Facts
+from pandora_tui.messages import EngineState, Status
+from pandora_tui.style import Role, age_text, count_text, duration_text, fit, glyphs, safe_text, size_text
+from pandora_tui.widgets.lines import Line
+from pandora_tui.widgets.pieces import Piece
+from pandora_tui.words import day_text
+from pandora_tui.wrapping import wrapped
+
+_LABEL = 11
+
+
+def engine_lines(board: Board, status: Status, width: int) -> list[Line]:
+    """Whether an engine runs, how fast it is and how far behind; how to start one where none does."""
+    engine = board.engine
+    if status.engine is EngineState.STOPPED:
+        return _stopped(board, status, width)
+    if engine is None:
+        return [_fact("state", status.engine.value, width, Role.MUTED)]
+    heartbeat_s = (board.now_us - engine.heartbeat_us) / SECOND_US
+    state, role = (
+        (engine.state, Role.GOOD) if status.engine is EngineState.LIVE else (status.engine.value, Role.MUTED)
+    )
+    behind = f"{duration_text(engine.lag_s)}, {size_text(engine.backlog_bytes)}"
+    return [
+        _fact("state", f"{glyphs().live} {state}, heard {age_text(heartbeat_s)}", width, role),
+        _fact("process", f"{engine.pid} on {engine.host}, pandora {engine.version}", width),
+        _fact("since", f"{day_text(engine.started_at_us)} UTC", width),
+        _fact("speed", f"{count_text(engine.events_per_s)} events/s", width),
+        _fact("behind", behind if engine.backlog_bytes else "nothing", width),
+        _fact("log time", f"{day_text(engine.watermark_us)} UTC" if engine.watermark_us else "none yet", width),
+    ]
+
+
+def store_lines(board: Board, facts: Facts | None, width: int) -> list[Line]:
+    """What is stored, how large it is, and which versions are at work."""
+    files = board.files.values()
+    lines = [
+        _fact("events", f"{sum(file.events for file in files):,}", width),
+        _fact("bad lines", f"{sum(file.bad_lines for file in files):,}", width),
+        _fact("sources", ", ".join(source.pattern for source in board.sources) or "none", width),
+    ]
+    if facts is None:
+        return lines
+    stored = f"{size_text(facts.store_bytes)}, {facts.store_path}"
+    return [*lines, _fact("store", stored, width), *(_fact(name, text, width) for name, text in facts.versions)]
+
+
+def _stopped(board: Board, status: Status, width: int) -> list[Line]:
+    last = f"last heard {day_text(board.engine.heartbeat_us)} UTC" if board.engine else "it never ran on this store"
+    text = f"{status.problem} " if status.problem else ""
+    advice = wrapped(safe_text(f"{text}S starts one; so does `pandora engine run`."), max(1, width))
+    return [
+        [Piece(f"{glyphs().problem} no engine runs", Role.WARN), Piece(f"  {last}", Role.MUTED)],
+        *([Piece(line, Role.MUTED)] for line in advice),
+    ]
+
+
+def _fact(label: str, text: str, width: int, role: Role = Role.TEXT) -> Line:
+    return [Piece(fit(label, _LABEL), Role.MUTED), Piece(safe_text(text, max(0, width - _LABEL)), role)]
