@@ -125,7 +125,7 @@ def test_a_store_of_a_newer_pandora_is_refused_with_advice(tmp_path: Path) -> No
     Store(path).close()
     with choose().module.connect(str(path)) as newer:
         newer.execute("PRAGMA user_version=9999")
-    with pytest.raises(StoreVersionError, match="9999.*newer one"):
+    with pytest.raises(StoreVersionError, match=r"9999.*newer one"):
         Store(path)
 
 
