@@ -304,7 +304,7 @@ def test_the_shell_starts_without_the_store_or_anything_heavy() -> None:
         "heavy = ('sqlalchemy', 'sqlite3', 'pysqlite3', 'numpy', 'scipy', 'sklearn', 'networkx', 'qiskit', 'evtx',"
         " 'click', 'pygments', 'markdown_it', 'tree_sitter', 'textual.widgets._data_table',"
         " 'textual.widgets._markdown',"
-        " 'pandora_core.store', 'pandora_core.engine', 'pandora_core.ingest', 'pandora_tui.screens.help',"
+        " 'pandora_core.store.store', 'pandora_core.engine', 'pandora_core.ingest', 'pandora_tui.screens.help',"
         " 'pandora_tui.screens.threats', 'pandora_tui.widgets.dialogs', 'pandora_tui.crash')\n"
         "print(*[name for name in heavy if name in sys.modules])"
     )

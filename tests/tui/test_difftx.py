@@ -56,6 +56,7 @@ class Terminal:
     def __init__(self) -> None:
         self.screen = pyte.Screen(COLUMNS, ROWS)
         self.stream = pyte.Stream(self.screen)
+        self.stream.feed("\x1b[?7l")  # lines do not wrap, as under Textual
 
     def feed(self, sequences: str) -> None:
         self.stream.feed(sequences)
