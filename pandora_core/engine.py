@@ -36,6 +36,9 @@ from pandora_core.store.writer import Batch, Snapshot, Writer, event_tuple
 SNAPSHOT_EVENTS = 200_000
 """A snapshot of the detectors is written after so many events: a restart replays at most these."""
 
+BULK = 4
+"""After a full batch the next may be this much larger: the same index pages are then written once for more lines."""
+
 KEPT_BAD_LINES = 1000
 """Bad lines of one file that are kept for a look; further ones are only counted."""
 
@@ -170,6 +173,7 @@ class Engine:
         self._told_events = 0
         self._rate = 0.0
         self._backlog_bytes = 0
+        self._is_behind = False
         self._restore()
 
     def follow(self, sources: Sequence[SourceSpec], *, follow: bool) -> Follower:
@@ -198,7 +202,7 @@ class Engine:
         """Take one batch from the sources to the store; returns how many lines it held."""
         for follower in self._followers:
             self._intake.offer(follower.pending())
-        runs = self._intake.take(self._options.batch_size)
+        runs = self._intake.take(self._options.batch_size * (BULK if self._is_behind else 1))
         actions = self._new_actions()
         if not runs and not actions:
             return 0
@@ -213,7 +217,9 @@ class Engine:
         if self._last_event_id - self._snapshot_event_id >= SNAPSHOT_EVENTS:
             batch.snapshot = self._take_snapshot()
         self._commit(batch, "live")
-        return sum(run.stop - run.start for run in runs)
+        lines = sum(run.stop - run.start for run in runs)
+        self._is_behind = lines >= self._options.batch_size
+        return lines
 
     def tell(self, state: str) -> None:
         """Write what the engine and its files are doing when there is nothing else to write."""
