@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 
+from tests.benchmarks.table_app import mark_of
 from tests.tui.ptyrun import PtyRun
 
 APP = Path(__file__).parent / "table_app.py"
@@ -55,7 +56,7 @@ def key_ms(run: PtyRun, number: int, key: str) -> float:
     seen = len(run.output)
     since = time.perf_counter()
     run.send(key)
-    mark = f"K{number} ".encode()
+    mark = mark_of(number).encode()
     if not run.read_until(lambda: mark in run.output[seen:], 10):
         raise SystemExit(f"the app did not answer key {number}")
     return (time.perf_counter() - since) * 1_000
