@@ -78,7 +78,10 @@ class SystemScreen(PandoraScreen):
 
     def on_virtual_table_selected(self, event: VirtualTable.Selected) -> None:
         """Say in full what a column has no room for."""
-        row = event.table.rows.row(event.table.rows.id_of(event.key))
+        row_id = event.table.rows.id_of(event.key)
+        if row_id is None:
+            return
+        row = event.table.rows.row(row_id)
         if isinstance(event.table, FileTable):
             self.notify(f"{row.file.path}  {row.file.state}  {row.file.detail}".rstrip(), timeout=8)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -19,6 +20,7 @@ from pandora_tui.ranking import Ranking
 from pandora_tui.screens.alert import AlertScreen
 from pandora_tui.screens.idle import say_idle
 from pandora_tui.screens.triage import Chosen, TriageScreen
+from pandora_tui.style import glyphs
 from pandora_tui.widgets.alert_pane import AlertPane
 from pandora_tui.widgets.alert_table import SORTS, AlertTable, sort_of
 from pandora_tui.widgets.empty import EmptyState
@@ -26,6 +28,9 @@ from pandora_tui.widgets.filter_line import FilterLine
 
 AGES_S = 5.0
 """How often ages are brought up to date: often enough to be true, rarely enough to be calm."""
+
+LOOK_AGAIN_S = 0.7
+"""A key within this time after a worse alert took the first place was meant for the one before."""
 
 _MOST_WORDS = 200
 
@@ -85,6 +90,10 @@ class ThreatsScreen(TriageScreen):
                 self._detail.want(str(shown))
 
     def chosen(self) -> Chosen | None:
+        """The alert under the cursor; none just after another one has come under it by itself."""
+        self._table.stay()
+        if time.monotonic() - self._table.rode_s < LOOK_AGAIN_S:
+            return None
         rows, key = self.console.board.alerts, self._table.cursor_key
         row_id = rows.id_of(key) if key is not None else None
         if row_id is None:
@@ -114,6 +123,7 @@ class ThreatsScreen(TriageScreen):
         rows = self.console.board.alerts
         if self._ranking.hold(rows.id_of(event.key) if event.key is not None else None):
             self._list()
+        self._say_what_is_shown()
         alert_id = None if event.key is None else str(event.key)
         self.query_one(AlertPane).expect(alert_id)
         self._detail.want(alert_id)
@@ -170,7 +180,12 @@ class ThreatsScreen(TriageScreen):
         self.query_one(EmptyState).display = not has_alerts
         say_idle(self)
         self._table.set_order(self._ranking.order, sorted_by=SORTS[self._sort].column)
-        self.show_note(f"{self._filter.text or 'all'}  by {self._sort}")
+        self._say_what_is_shown()
+
+    def _say_what_is_shown(self) -> None:
+        above = self._table.above
+        more = f"  {glyphs().high} {above} above" if above else ""
+        self.show_note(f"{self._filter.text or 'all'}  by {self._sort}{more}")
 
     def _show_wanted(self, alert_id: str) -> None:
         if not self._table.go_to_key(alert_id):

@@ -132,7 +132,7 @@ class TriageScreen(PandoraScreen):
     def _chosen_or_say(self) -> Chosen | None:
         chosen = self.chosen()
         if chosen is None:
-            self.notify("there is no alert under the cursor", timeout=3)
+            self.notify("no alert stands still under the cursor: look again", timeout=3)
         return chosen
 
 

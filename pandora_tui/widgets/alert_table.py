@@ -14,8 +14,8 @@ from pandora_tui.board import Board
 from pandora_tui.commands import bindings
 from pandora_tui.style import Role, age_text, severity_mark
 from pandora_tui.widgets.columns import Column
+from pandora_tui.widgets.ranked_table import RankedTable
 from pandora_tui.widgets.rows import RowId, Rows
-from pandora_tui.widgets.virtual_table import VirtualTable
 
 Key = Callable[[RowId], Any]
 
@@ -58,7 +58,7 @@ SORTS: Mapping[str, Sort] = {
 """The orders by the name that is typed; the first is the one to start with."""
 
 
-class AlertTable(VirtualTable):
+class AlertTable(RankedTable):
     """The alerts of a board. ``g`` is the graph here, so only ``home`` goes to the first row."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -79,11 +79,11 @@ def columns_of(board: Board) -> tuple[Column, ...]:
     return (
         Column("risk", lambda row: f"{row.risk:.0f}", 4, right=True, role=_severity_role),
         Column("sev", lambda row: str(severity_mark(Severity(row.severity))), 6, role=_severity_role),
-        Column("entity", lambda row: row.entity, 14, 10, grow=1, role=Role.STRONG),
-        Column("what", lambda row: row.title, 44, 29, grow=5),
+        Column("entity", lambda row: row.entity, 15, 15, grow=1, role=Role.STRONG),
+        Column("what", lambda row: row.title, 44, 21, grow=5),
         Column("technique", _technique, 9, priority=3, role=Role.MUTED),
         Column("age", lambda row: age_text(board.age_s(row.last_us)), 4, right=True, priority=2, role=Role.MUTED),
-        Column("state", lambda row: row.standing, 12, 8, priority=1, role=_state_role),
+        Column("state", lambda row: row.standing, 12, 7, priority=1, role=_state_role),
     )
 
 

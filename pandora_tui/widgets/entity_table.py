@@ -6,17 +6,17 @@ from typing import Any
 
 from pandora_core.model import Entity
 from pandora_tui.board import Board
-from pandora_tui.style import Role, age_text, severity_mark
+from pandora_tui.style import Role, age_text, count_text, severity_mark
 from pandora_tui.widgets.braille import sparkline
 from pandora_tui.widgets.columns import Column
+from pandora_tui.widgets.ranked_table import RankedTable
 from pandora_tui.widgets.rows import Kind, Rows
-from pandora_tui.widgets.virtual_table import VirtualTable
 
 _TREND_CELLS = 4
 _MOST = 1_000
 
 
-class EntityTable(VirtualTable):
+class EntityTable(RankedTable):
     """The entities of a board, the one with the highest risk first; a row's key is ``host:ws-114``."""
 
     def __init__(self, board: Board) -> None:
@@ -43,10 +43,10 @@ def _columns(board: Board) -> tuple[Column, ...]:
 
     return (
         Column("sev", lambda row: str(severity_mark(row.entity.severity)), 6, role=_role),
-        Column("entity", lambda row: row.entity.ref.name, 14, 10, grow=1, role=Role.STRONG),
+        Column("entity", lambda row: row.entity.ref.name, 15, 10, grow=1, role=Role.STRONG),
         Column("risk", lambda row: f"{row.entity.risk:.0f}", 4, right=True, role=_role),
-        Column("trend", _trend, 5, priority=1, role=_role),
-        Column("det", lambda row: f"{row.entity.detections:,}", 4, right=True, priority=2, role=Role.MUTED),
+        Column("7h", _trend, _TREND_CELLS, priority=1, role=_role),
+        Column("det", lambda row: count_text(row.entity.detections), 3, right=True, priority=2, role=Role.MUTED),
         Column("age", age, 4, right=True, priority=3, role=Role.MUTED),
         Column("why", _why, 30, 24, priority=4, grow=4),
     )
