@@ -8,6 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes depends on what else the machine does; what it shows does not.
+settings.register_profile("pandora", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("pandora")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
