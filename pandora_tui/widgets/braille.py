@@ -64,10 +64,11 @@ def _level(value: float, steps: int, low: float, high: float) -> int | None:
     """Which of ``steps`` + 1 levels a value stands on, ``None`` where it is no finite number."""
     if not math.isfinite(value):
         return None
-    if high <= low:
+    # Halved, for the difference of two great numbers can be too great for a float; that of two tiny ones vanishes.
+    span = high / 2 - low / 2
+    if span <= 0:
         return 0 if value <= low else steps
-    # Halved, for the difference of two great numbers can be too great for a float.
-    return round(steps * min(1.0, max(0.0, (value / 2 - low / 2) / (high / 2 - low / 2))))
+    return round(steps * min(1.0, max(0.0, (value / 2 - low / 2) / span)))
 
 
 def _heights(values: Sequence[float], count: int, steps: int, low: float, high: float | None) -> list[int]:
