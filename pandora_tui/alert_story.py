@@ -82,10 +82,11 @@ def standing(view: AlertView, width: int) -> Line:
     said = [f"assigned to {triage.assignee}"] if triage.assignee else []
     said += [triage.verdict.value] if triage.verdict else []
     said += [f'"{triage.notes[-1].value}" {triage.notes[-1].actor}'] if triage.notes else []
-    when = span_text(view.alert.first_seen_us, view.alert.last_seen_us)
-    room = max(0, width - width_of([state]) - len(when) - 2)
-    text = safe_text("".join(f"  {glyphs().low} {what}" for what in said), room)
-    return [state, Piece(fit(text, room), Role.MUTED), Piece(f" {when}", Role.MUTED)]
+    text = safe_text("".join(f"  {glyphs().low} {what}" for what in said))
+    room = width - width_of([state]) - 2
+    whens = _whens(view.alert)
+    when = next((when for when in whens if cell_width(text) + cell_width(when) <= room), whens[-1])
+    return [state, Piece(fit(text, max(0, room - len(when))), Role.MUTED), Piece(f" {when}", Role.MUTED)]
 
 
 def score(alert: Alert, width: int, *, most: int = 1_000, is_wrapped: bool = True) -> list[Line]:
@@ -120,6 +121,12 @@ def action_line(action: Action, width: int) -> Line:
     who = safe_text(f"{action.actor}@{action.host}", 24)
     text = safe_text(f"{action.kind.value} {action.value}".strip(), max(0, width - 13 - cell_width(who)))
     return [Piece(f" {time_text(action.at_us)}  ", Role.MUTED), Piece(f"{who}  ", Role.MUTED), Piece(text)]
+
+
+def _whens(alert: Alert) -> tuple[str, ...]:
+    """When an alert was seen: in full, shorter, and not at all."""
+    full = span_text(alert.first_seen_us, alert.last_seen_us)
+    return full, f"{time_text(alert.first_seen_us)} to {time_text(alert.last_seen_us)}", ""
 
 
 def _events_part(detail: AlertDetail, width: int) -> list[Line]:

@@ -99,12 +99,14 @@ class Feed:
         *,
         starter: EngineStarter | None = None,
         clock: Callable[[], int] = lambda: time.time_ns() // 1000,
+        engine_pid: Callable[[Path], int | None] = process.running_pid,
     ) -> None:
         """``starter`` is told to start an engine at the first look; ``clock`` gives microseconds since the epoch."""
         self.data = data
         self.starter = starter
         self.clock = clock
         self.actor = ""
+        self._engine_pid = engine_pid
         self._reader: Reader | None = None
         self._operator: Operator | None = None
         self._has_looked = False
@@ -180,7 +182,7 @@ class Feed:
     def status(self, engine: EngineStatus | None) -> Status:
         """What the top line is to say, given what the engine said last."""
         if time.monotonic() - self._looked_s >= _LOOK_S:
-            self._looked_s, self._pid = time.monotonic(), process.running_pid(self.data)
+            self._looked_s, self._pid = time.monotonic(), self._engine_pid(self.data)
         starter = self.starter
         if self._pid is None:
             is_starting = starter is not None and starter.is_starting
@@ -196,7 +198,7 @@ class Feed:
         """Start an engine if none runs: at the first look only, for later somebody may have stopped it on purpose."""
         if not self._has_looked:
             self._has_looked = True
-            if self.starter is not None and process.running_pid(self.data) is None:
+            if self.starter is not None and self._engine_pid(self.data) is None:
                 self.starter.start()
 
     def _reading(self) -> Reader:

@@ -7,7 +7,7 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
@@ -62,8 +62,9 @@ def print_alerts(
 class _Printed:
     """What was printed of each alert, so that nothing is printed twice."""
 
-    def __init__(self, as_json: bool) -> None:
+    def __init__(self, as_json: bool, echo: Callable[[str], object] = click.echo) -> None:
         self._as_json = as_json
+        self._echo = echo
         self._said: dict[str, str] = {}
         self._worst: dict[str, Severity] = {}
 
@@ -72,10 +73,10 @@ class _Printed:
             line = json.dumps(shapes.alert(view), ensure_ascii=False)
             if self._said.get(view.alert.id) != line:
                 self._said[view.alert.id] = line
-                click.echo(line)
+                self._echo(line)
         elif view.alert.severity > self._worst.get(view.alert.id, -1):
             self._worst[view.alert.id] = view.alert.severity
-            click.echo(_line(view))
+            self._echo(_line(view))
 
 
 def _line(view: AlertView) -> str:

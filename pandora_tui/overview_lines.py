@@ -6,7 +6,7 @@ from pandora_core.model import HOUR_US, Severity
 from pandora_tui.board import Board, Move
 from pandora_tui.messages import EngineState, Status
 from pandora_tui.style import Role, age_text, count_text, fit, glyphs, safe_text, severity_mark
-from pandora_tui.widgets.braille import bar, sparkline
+from pandora_tui.widgets.braille import bar, line_plot, sparkline
 from pandora_tui.widgets.lines import Line
 from pandora_tui.widgets.pieces import Piece
 from pandora_tui.wrapping import wrapped
@@ -23,6 +23,7 @@ _FIGURE = 6
 _MARK = 8
 _READABLE = frozenset({"live", "finished"})
 _FEW = 5
+_PLOT_ROWS = 12
 
 
 def last_hour(board: Board, status: Status, width: int, height: int) -> list[Line]:
@@ -36,8 +37,9 @@ def last_hour(board: Board, status: Status, width: int, height: int) -> list[Lin
         _figure("bad lines", count_text(bad), Role.WARN if bad else Role.TEXT),
         _sources(board, width),
     ]
-    lines += [[]] if height >= len(lines) + _FEW + 1 else []
-    return [*lines, *_severities(board, width)]
+    lines += [[]] if height >= len(lines) + _FEW else []
+    lines += _severities(board, width)
+    return [*lines, *_plot([events for events, _ in minutes], width, height - len(lines))]
 
 
 def moves(board: Board, width: int, height: int) -> list[Line]:
@@ -56,6 +58,20 @@ def moves(board: Board, width: int, height: int) -> list[Line]:
 def calm(text: str, width: int) -> list[Line]:
     """A tile with nothing to tell yet."""
     return [[Piece(line, Role.MUTED)] for line in wrapped(text, max(1, width))]
+
+
+def _plot(minutes: list[int], width: int, height: int) -> list[Line]:
+    """Events of each minute of the hour as a line, where there is room for it to say something."""
+    rows = min(height - 2, _PLOT_ROWS)
+    if rows < _FEW:
+        return []
+    drawn = line_plot(minutes, max(1, min(width - _FIGURE - 1, len(minutes) // 2)), rows, low=0.0)
+    figures = [""] * rows
+    figures[0], figures[-1] = count_text(max(minutes)), "0"
+    lines: list[Line] = [[], [Piece("events a minute", Role.MUTED)]]
+    for figure, line in zip(figures, drawn, strict=True):
+        lines.append([Piece(fit(figure, _FIGURE, right=True), Role.MUTED), Piece(f" {line}", Role.ACCENT)])
+    return lines
 
 
 def _figure(label: str, figure: str, role: Role = Role.TEXT) -> Line:

@@ -9,7 +9,7 @@ from pandora_core.model import Event, Verdict, iso
 from pandora_tui.style import glyphs
 
 STATE_WORDS = {ACKNOWLEDGED: "ack"}
-VERDICT_WORDS = {Verdict.TRUE_POSITIVE: "TP", Verdict.FALSE_POSITIVE: "FP", Verdict.BENIGN: "benign"}
+VERDICT_WORDS = {Verdict.TRUE_POSITIVE: "TP", Verdict.FALSE_POSITIVE: "FP", Verdict.BENIGN: "BEN"}
 
 
 def time_text(at_us: int) -> str:

@@ -20,7 +20,6 @@ from pandora_tui.ranking import Ranking
 from pandora_tui.screens.alert import AlertScreen
 from pandora_tui.screens.idle import say_idle
 from pandora_tui.screens.triage import Chosen, TriageScreen
-from pandora_tui.style import glyphs
 from pandora_tui.widgets.alert_pane import AlertPane
 from pandora_tui.widgets.alert_table import SORTS, AlertTable, sort_of
 from pandora_tui.widgets.empty import EmptyState
@@ -184,8 +183,8 @@ class ThreatsScreen(TriageScreen):
 
     def _say_what_is_shown(self) -> None:
         above = self._table.above
-        more = f"  {glyphs().high} {above} above" if above else ""
-        self.show_note(f"{self._filter.text or 'all'}  by {self._sort}{more}")
+        out_of_sight = f"{above} above  " if above else ""
+        self.show_note(f"{out_of_sight}{self._filter.text or 'all'}  by {self._sort}")
 
     def _show_wanted(self, alert_id: str) -> None:
         if not self._table.go_to_key(alert_id):

@@ -79,11 +79,11 @@ def columns_of(board: Board) -> tuple[Column, ...]:
     return (
         Column("risk", lambda row: f"{row.risk:.0f}", 4, right=True, role=_severity_role),
         Column("sev", lambda row: str(severity_mark(Severity(row.severity))), 6, role=_severity_role),
-        Column("entity", lambda row: row.entity, 15, 15, grow=1, role=Role.STRONG),
+        Column("entity", lambda row: row.entity, 15, 13, grow=1, role=Role.STRONG),
         Column("what", lambda row: row.title, 44, 21, grow=5),
         Column("technique", _technique, 9, priority=3, role=Role.MUTED),
         Column("age", lambda row: age_text(board.age_s(row.last_us)), 4, right=True, priority=2, role=Role.MUTED),
-        Column("state", lambda row: row.standing, 12, 7, priority=1, role=_state_role),
+        Column("state", lambda row: row.standing, 14, 9, priority=1, role=_state_role),
     )
 
 

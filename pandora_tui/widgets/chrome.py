@@ -115,7 +115,10 @@ def _wheres(place: str, note: str) -> list[list[Piece]]:
     tabs = [name, *(piece for other in PLACES for piece in _tab(other.name, here.name, is_short=False))]
     short_tabs = [name, *(piece for other in PLACES for piece in _tab(other.name, here.name, is_short=True))]
     if note:
-        return [[*tabs, *noted], [*crumb, *noted], crumb]
+        cut = [
+            [*crumb, Piece(f"  {fit(note, size)}", Role.MUTED)] for size in (40, 30, 20) if size < cell_width(note)
+        ]
+        return [[*tabs, *noted], [*crumb, *noted], *cut, crumb]
     return [tabs, short_tabs, crumb]
 
 

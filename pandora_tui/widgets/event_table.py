@@ -20,7 +20,7 @@ def _when(row: Any) -> str:
 COLUMNS = (
     Column("time (UTC)", _when, 14, role=Role.MUTED),
     Column("dataset", lambda row: row.event.event.dataset, 20, 12, priority=2, role=Role.MUTED),
-    Column("what", lambda row: event_text(row.event.event), 40, 20, grow=3),
+    Column("what", lambda row: event_text(row.event.event), 40, 30, grow=3),
     Column(
         "line", lambda row: place_text(row.event.path, row.event.line_number), 24, 20, priority=3, role=Role.MUTED
     ),

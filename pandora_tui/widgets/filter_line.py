@@ -87,13 +87,13 @@ class FilterLine(Vertical):
             field.cursor_position = len(field.value)
 
     def action_leave(self, is_kept: bool) -> None:
+        self._stop_pause()
         self.display = False
         self.post_message(self.Left(is_kept))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
-        if self._pause is not None:
-            self._pause.stop()
+        self._stop_pause()
         self._pause = self.set_timer(_PAUSE_S, self._apply)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -103,8 +103,7 @@ class FilterLine(Vertical):
 
     def _apply(self) -> bool:
         """Post what was typed if it makes sense, else say what is wrong with it."""
-        if self._pause is not None:
-            self._pause.stop()
+        self._stop_pause()
         text = self.query_one(Input).value
         try:
             chosen = parse_filter(text)
@@ -115,6 +114,10 @@ class FilterLine(Vertical):
         self._say("  ".join(offer.rpartition(" ")[2] for offer in offers[:8]), "")
         self.post_message(self.Changed(chosen))
         return True
+
+    def _stop_pause(self) -> None:
+        if self._pause is not None:
+            self._pause.stop()
 
     def _say(self, text: str, tone: str) -> None:
         line = self.query_one("#filter-say", Static)

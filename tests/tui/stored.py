@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
+
+from textual.app import App
+from textual.pilot import Pilot
 
 from pandora_core.detect.behaviour import Fired
 from pandora_core.detect.risk import score
-from pandora_core.model import HOUR_US, MINUTE_US, SECOND_US, Alert, Detection, EntityRef, Event, Severity, from_iso
+from pandora_core.model import MINUTE_US, SECOND_US, Alert, Detection, EntityRef, Event, Severity, from_iso
 from pandora_core.store.operator import Operator
 from pandora_core.store.rows import BadLineRow, EngineStatus, FileRow, RawLine
 from pandora_core.store.store import FILE_NAME, Store
 from pandora_core.store.writer import Batch, EntityState, Writer, event_tuple
+from pandora_tui.app import PandoraApp
+from pandora_tui.bridge import Pace
+from pandora_tui.feed import Feed
 
 NOW_US = from_iso("2026-03-27T14:33:00Z")
 HOSTILE = "evil \x1b[31mred\x1b[0m \u202egnp.exe [bold red]name[/] " + "very long " * 60
 PID = 4242
+BRISK = Pace(busy_s=0.05, idle_s=0.05, failed_s=0.05)
 
 
 def clock() -> int:
@@ -204,8 +213,24 @@ def raw_line(number: int) -> bytes:
     return f'{{"EventID": {number}, "note": "a \x1b[31mraw\x1b[0m line", "Hostname": "dc-01"}}'.encode()
 
 
+def console(folder: Path, *, pid: int | None = PID, **settings: Any) -> PandoraApp:
+    """A console on the store in ``folder``, at the fixed time; an engine runs if there is a ``pid``."""
+    feed = Feed(folder, clock=clock, engine_pid=lambda _: pid)
+    return PandoraApp(folder, feed=feed, version="0.0", **{"theme": "dark", "pace": BRISK, **settings})
+
+
+async def until(pilot: Pilot[None], is_so: Callable[[], object], timeout_s: float = 10.0) -> None:
+    """Let the console work until something is so."""
+    end = time.monotonic() + timeout_s
+    while not is_so():
+        assert time.monotonic() < end, f"not so within {timeout_s:g} s:\n{shown(pilot.app)}"
+        await pilot.pause(0.01)
+
+
+def shown(app: App[Any]) -> str:
+    """The text on screen."""
+    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+
+
 def operator(store: Store, name: str = "bob") -> Operator:
     return Operator(store, name, "console-2")
-
-
-__all__ = ["FILES", "HOSTILE", "HOUR_US", "NOW_US", "PID", "ago", "alert", "batch", "clock", "company", "fill"]
