@@ -167,8 +167,8 @@ class EntityFile:
         shrinks = now.first_seen_us > before.first_seen_us or now.last_seen_us < before.last_seen_us
         if shrinks or known[1:] != item[1:]:
             return False
-        grows = now.first_seen_us < episode.first_us or now.last_seen_us > episode.last_us
-        if grows and any(other.newest > episode.founded for other in self._episodes if other is not episode):
+        grows = now.first_seen_us < before.first_seen_us or now.last_seen_us > before.last_seen_us
+        if grows and any(other.newest > _order(item) for other in self._episodes if other is not episode):
             return False
         episode.drop(before)
         episode.take(now)
@@ -180,7 +180,7 @@ class _Episode:
 
     def __init__(self, number: str, opened_by: Fired) -> None:
         self.id = number
-        self.founded = self.newest = _order(opened_by)
+        self.newest = _order(opened_by)
         self.first_us = opened_by.detection.first_seen_us
         self.last_us = opened_by.detection.last_seen_us
         self.is_dirty = True

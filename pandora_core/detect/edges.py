@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from pandora_core.detect.names import Names
+from pandora_core.detect.places import PlaceIndex
 
 MAX_EDGES = 200_000
 """Edges that are remembered; the ones unused longest are forgotten first, and begin anew if used again."""
@@ -32,7 +33,7 @@ class Edge:
     destination_name: str = ""
 
 
-class _Use(msgspec.Struct):
+class _Use(msgspec.Struct, gc=False):
     first_us: int
     last_us: int
     count: int = 0
@@ -49,7 +50,7 @@ class Edges:
         self._names = names
         self._capacity = capacity
         self._uses: OrderedDict[_Key, _Use] = OrderedDict()
-        self._by_place: dict[str, set[_Key]] = {}
+        self._at: PlaceIndex[_Key] = PlaceIndex()
         self._marked: dict[_Key, None] = {}
         self._parting: list[Edge] = []
 
@@ -70,7 +71,7 @@ class Edges:
 
     def renamed(self, place: str) -> None:
         """A place is shown differently from now on: the edges from and to it have news."""
-        self._marked.update(dict.fromkeys(self._by_place.get(place, ())))
+        self._marked.update(dict.fromkeys(self._at.at(place)))
 
     def changed(self) -> list[Edge]:
         """Edges that are new, were used again or are shown differently since the last call."""
@@ -87,7 +88,7 @@ class Edges:
     def load(self, state: bytes) -> None:
         """Inverse of :meth:`dump`."""
         uses, marked, self._parting = msgspec.msgpack.decode(state, type=_State)
-        self._uses, self._marked, self._by_place = OrderedDict(uses), dict.fromkeys(marked), {}
+        self._uses, self._marked, self._at = OrderedDict(uses), dict.fromkeys(marked), PlaceIndex()
         for key in self._uses:
             self._index(key)
 
@@ -108,7 +109,7 @@ class Edges:
 
     def _index(self, key: _Key) -> None:
         for place in key[1:3]:
-            self._by_place.setdefault(place, set()).add(key)
+            self._at.add(place, key)
 
     def _forget(self, key: _Key) -> None:
         """An edge that has news is told as it is now, so that nothing depends on when news is collected."""
@@ -117,7 +118,4 @@ class Edges:
             del self._marked[key]
         del self._uses[key]
         for place in key[1:3]:
-            keys = self._by_place.get(place, set())
-            keys.discard(key)
-            if not keys:
-                self._by_place.pop(place, None)
+            self._at.discard(place, key)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 from collections.abc import Iterable
 from typing import Any, NamedTuple, TypeVar
 
@@ -33,7 +32,7 @@ CAPACITY = 50_000
 MAX_PATHS = 200_000
 
 _MAX_PENDING = 20_000
-_MAX_USES = 64
+_MAX_USES = 16
 _MAX_PER_ACCOUNT = 8
 _BY_TICKET = (3, 8, 10)
 _NETWORK, _REMOTE_DESKTOP, _SSH = "over the network", "by remote desktop", "by SSH"
@@ -45,22 +44,22 @@ _ELEVATED = ("%%1842", "Yes")
 V = TypeVar("V")
 
 
-class Use(msgspec.Struct, order=True):
+class Use(msgspec.Struct, order=True, gc=False):
     """One log-on along a path."""
 
     at_us: int
-    event_id: int
     user: str
     how: str
+    event_id: int
     is_elevated: bool = False
     logon_id: str = ""
 
 
-class Arrival(Session, kw_only=True):
+class Arrival(Session, kw_only=True, gc=False):
     """The first hour in which a path was used, and since when log-ons to its target are watched."""
 
     since_us: int = 0
-    uses: list[Use] = msgspec.field(default_factory=list)
+    uses: tuple[Use, ...] = ()
 
     @property
     def is_elevated(self) -> bool:
@@ -129,7 +128,7 @@ class FirstLogons(SessionBehaviour):
 
     def _logged_on(self, target: str, event_id: int, event: Event) -> None:
         source, logon_id = source_of(event), logon_id_of(event, "TargetLogonId")
-        use = Use(event.at_us, event_id, user_name(event.user or ""), _how(event))
+        use = Use(event.at_us, user_name(event.user or ""), _how(event), event_id)
         use.logon_id = logon_id
         elevated = event.more.get("winlog.event_data.ElevatedToken")
         use.is_elevated = elevated in _ELEVATED or _AtHost(target, logon_id) in self._privileged
@@ -168,11 +167,10 @@ class FirstLogons(SessionBehaviour):
             self._arrive(path, known[0] if known else self._arrivals.at(path, use.at_us), use, event_id, at_us)
 
     def _arrive(self, path: Path, arrival: Arrival, use: Use, event_id: int, at_us: int) -> None:
-        uses = arrival.uses
-        bisect.insort(uses, use)
+        uses = sorted((*arrival.uses, use))
         end_us = uses[0].at_us + FIRST_USES_US
-        del uses[min(bisect.bisect_right(uses, end_us, key=lambda u: u.at_us), _MAX_USES) :]
-        arrival.first_us, arrival.last_us = uses[0].at_us, uses[-1].at_us
+        arrival.uses = tuple(known for known in uses[:_MAX_USES] if known.at_us <= end_us)
+        arrival.first_us, arrival.last_us = arrival.uses[0].at_us, arrival.uses[-1].at_us
         if use.logon_id and not use.is_elevated:
             _append(self._paths, _AtHost(path.target, use.logon_id), path)
         if arrival.fired_event_id:
@@ -202,7 +200,8 @@ class FirstLogons(SessionBehaviour):
         watched_us = arrival.first_us - arrival.since_us
         ways = listed(sorted({use.how for use in arrival.uses}))
         reasons = [_novelty(source, server.name, watched_us)]
-        reasons.append(f"{amount(len(arrival.uses), 'log-on')}{who} in the first hour: {ways}")
+        many = " or more" if len(arrival.uses) == _MAX_USES else ""
+        reasons.append(f"{amount(len(arrival.uses), 'log-on')}{many}{who} in the first hour: {ways}")
         if arrival.is_elevated:
             reasons.append(f"with administrator rights on {server.name}")
         return Detection(
@@ -232,7 +231,7 @@ class _AtHost(NamedTuple):
     what: str
 
 
-class _Unplaced(msgspec.Struct):
+class _Unplaced(msgspec.Struct, gc=False):
     """A log-on whose source the log did not say, and the sources that tickets gave for it so far."""
 
     use: Use

@@ -10,6 +10,7 @@ import msgspec
 
 from pandora_core.detect.behaviour import Context, Route
 from pandora_core.detect.names import Names, is_address, is_local, machine_of, place_of, user_name
+from pandora_core.detect.recent import Recent
 from pandora_core.detect.sessions import Session, SessionBehaviour, Sessions
 from pandora_core.detect.words import amount, span_of
 from pandora_core.model import HOUR_US, MINUTE_US, Detection, EntityRef, Event
@@ -27,14 +28,18 @@ SUCCESS_FAILURES = 5
 """Failures for the very account, in the half hour before it got in, that make a success worth a look."""
 
 SUCCESS_WINDOW_US = 30 * MINUTE_US
-SPRAY_ACCOUNTS = 8
-"""From so many accounts on, with few tries each, guessing is called a spray."""
+SPRAY_ACCOUNTS = 6
+"""Accounts that fail within :data:`SPRAY_WINDOW_US` and make a burst too: one password tried on many."""
 
+SPRAY_WINDOW_US = 2 * MINUTE_US
 SPRAY_TRIES = 4
+"""With no more tries than this for each of many accounts, guessing is called a spray."""
+
 PAUSE_US = 12 * HOUR_US
 """Attempts along one path with shorter pauses are one detection: who comes back every hour does not count twice."""
 
 CAPACITY = 50_000
+"""Sessions of failures, of breaches, and paths whose last successes are remembered."""
 
 _MAX_RECENT = 256
 _MAX_USERS = 64
@@ -64,30 +69,29 @@ class Path(NamedTuple):
     target: str
 
 
-class Success(msgspec.Struct, order=True):
+class Success(msgspec.Struct, order=True, gc=False):
     """A log-on that went through, remembered in case the failures before it arrive after it."""
 
     at_us: int
-    event_id: int
     user: str
+    event_id: int
     counts: bool = False
 
 
-class Attempts(Session, kw_only=True):
-    """Log-on attempts along one path that are less than :data:`PAUSE_US` apart."""
+class Attempts(Session, kw_only=True, gc=False):
+    """Failures along one path that are less than :data:`PAUSE_US` apart."""
 
     failures: int = 0
-    recent: list[tuple[int, str]] = msgspec.field(default_factory=list)
+    recent: tuple[tuple[int, str], ...] = ()
     users: dict[str, int] = msgspec.field(default_factory=dict)
     unknown_users: int = 0
-    successes: list[Success] = msgspec.field(default_factory=list)
 
     @property
     def weight(self) -> int:
         return self.failures.bit_length()
 
 
-class Breach(Session, kw_only=True):
+class Breach(Session, kw_only=True, gc=False):
     """Successes after failures along one path; the numbers are those of the first one."""
 
     success: Success | None = None
@@ -100,8 +104,8 @@ class Breach(Session, kw_only=True):
 class FailedLogons(SessionBehaviour):
     """Failed-log-in bursts (T1110) and a success after them (T1078): what guessing passwords looks like.
 
-    Blind spots: guessing slower than ten failures in ten minutes and thirty in six hours, and guessing spread over
-    many sources or many targets.
+    Blind spots: guessing slower than ten failures in ten minutes and thirty in six hours, sprays slower than six
+    accounts in two minutes, and guessing spread over many sources or many targets.
     """
 
     name = "failed-logons"
@@ -114,6 +118,7 @@ class FailedLogons(SessionBehaviour):
 
     def __init__(self, context: Context, capacity: int = CAPACITY) -> None:
         self._names = context.names
+        self._successes = Recent(Path, tuple[Success, ...], capacity)
         self._attempts = Sessions(Path, Attempts, self._burst, gap_us=PAUSE_US, capacity=capacity, places=_places)
         self._breaches = Sessions(Path, Breach, self._breach, gap_us=PAUSE_US, capacity=capacity, places=_places)
         self.tables = (self._attempts, self._breaches)
@@ -128,6 +133,12 @@ class FailedLogons(SessionBehaviour):
         elif event.outcome == "success" and path.source:
             self._succeeded(path, event_id, event)
 
+    def memory(self) -> bytes:
+        return self._successes.dump()
+
+    def recall(self, memory: bytes) -> None:
+        self._successes.load(memory)
+
     def _failed(self, path: Path, event_id: int, event: Event) -> None:
         session = self._attempts.at(path, event.at_us)
         user = user_name(event.user or "")
@@ -141,24 +152,24 @@ class FailedLogons(SessionBehaviour):
             self._attempts.mark(path, session)
         elif _has_burst(session.recent, event.at_us):
             self._attempts.fire(path, session, event_id, event.at_us, self.name, *path, session.first_us)
-        for success in session.successes:
+        for success in self._successes.get(path) or ():
             if event.at_us <= success.at_us <= event.at_us + SUCCESS_WINDOW_US:
                 self._judge(path, session, success, event_id, event)
 
     def _succeeded(self, path: Path, event_id: int, event: Event) -> None:
-        session = self._attempts.at(path, event.at_us)
-        success = Success(event.at_us, event_id, user_name(event.user or ""))
-        bisect.insort(session.successes, success)
-        del session.successes[:-_MAX_SUCCESSES]
-        if session.recent:
+        success = Success(event.at_us, user_name(event.user or ""), event_id)
+        known = self._successes.get(path) or ()
+        self._successes.put(path, tuple(sorted((*known, success))[-_MAX_SUCCESSES:]))
+        for session in self._attempts.of(path):
             self._judge(path, session, success, event_id, event)
 
     def _judge(self, path: Path, session: Attempts, success: Success, event_id: int, event: Event) -> None:
         """Whether a success has enough failures before it, now that ``event`` is known."""
         start = bisect.bisect_left(session.recent, (success.at_us - SUCCESS_WINDOW_US,))
         end = bisect.bisect_right(session.recent, (success.at_us, _LAST_USER))
-        own = sum(user == success.user for _, user in session.recent[start:end])
-        if own < SUCCESS_FAILURES and end - start < BURST_FAILURES:
+        users = [user for _, user in session.recent[start:end]]
+        own = users.count(success.user)
+        if own < SUCCESS_FAILURES and len(users) < BURST_FAILURES and len(set(users)) < SPRAY_ACCOUNTS:
             return
         breach = self._breaches.at(path, success.at_us)
         breach.is_ssh = breach.is_ssh or event.dataset in ("linux.sshd", "zeek.ssh")
@@ -170,7 +181,7 @@ class FailedLogons(SessionBehaviour):
         if first is None or (success.at_us, success.user) < (first.at_us, first.user):
             breach.success, breach.failures, breach.own_failures = success, 0, 0
         if breach.success == success:
-            breach.failures = max(breach.failures, end - start)
+            breach.failures = max(breach.failures, len(users))
             breach.own_failures = max(breach.own_failures, own)
         if breach.fired_event_id:
             self._breaches.mark(path, breach)
@@ -186,7 +197,8 @@ class FailedLogons(SessionBehaviour):
             f"{amount(session.failures, 'failed log-on')} from {source} to {target} {span_of(session)}",
         ]
         if len(users) > 1:
-            reasons.append(f"tried {many}, most often {users[0] or 'one without a name'}")
+            often = f", most often {users[0] or 'one without a name'}" if session.users[users[0]] > 1 else ""
+            reasons.append(f"tried {many}{often}")
         elif users[0]:
             reasons.append(f"tried only the account {users[0]}")
         if session.unknown_users:
@@ -318,23 +330,33 @@ def _is_guess(event: Event) -> bool:
 
 def _note_failure(session: Attempts, at_us: int, user: str, count: int) -> None:
     """A repeated line counts as often as it says, as far as that can matter."""
-    for _ in range(min(count, BURST_FAILURES)):
-        bisect.insort(session.recent, (at_us, user))
-    del session.recent[:-_MAX_RECENT]
+    recent, failure = session.recent, (at_us, user)
+    added = (*recent, *(failure,) * min(count, BURST_FAILURES))
+    session.recent = (added if not recent or recent[-1] <= failure else tuple(sorted(added)))[-_MAX_RECENT:]
 
 
-def _has_burst(recent: list[tuple[int, str]], at_us: int) -> bool:
+def _has_burst(recent: tuple[tuple[int, str], ...], at_us: int) -> bool:
     """Whether enough failures around ``at_us`` fall into one of the windows."""
     place = bisect.bisect_right(recent, (at_us, _LAST_USER))
     for failures, window_us in ((BURST_FAILURES, BURST_WINDOW_US), (PERSISTENT_FAILURES, PERSISTENT_WINDOW_US)):
         for end in range(max(place, failures), min(place + failures, len(recent) + 1)):
             if recent[end - 1][0] - recent[end - failures][0] <= window_us:
                 return True
-    return False
+    return _has_spray(recent, at_us)
+
+
+def _has_spray(recent: tuple[tuple[int, str], ...], at_us: int) -> bool:
+    """Whether enough accounts failed within one window that holds ``at_us``."""
+    near = [failure for failure in recent if abs(failure[0] - at_us) <= SPRAY_WINDOW_US]
+    starts = [start_us for start_us, _ in near if start_us <= at_us]
+    return any(
+        len({user for seen_us, user in near if start_us <= seen_us <= start_us + SPRAY_WINDOW_US}) >= SPRAY_ACCOUNTS
+        for start_us in starts
+    )
 
 
 def _breach_points(session: Breach) -> float:
     """A person who mistypes a few times is likely; one who needs ten tries, or gets in as somebody else, is not."""
     if session.own_failures >= BURST_FAILURES:
         return 75.0
-    return 55.0 if session.failures >= BURST_FAILURES else 35.0
+    return 35.0 if session.own_failures >= SUCCESS_FAILURES and session.failures < BURST_FAILURES else 55.0

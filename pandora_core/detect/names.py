@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import bisect
 import ipaddress
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -23,6 +24,14 @@ MAX_PLACES = 200_000
 """Addresses, and host names, that are remembered; the ones learnt first are forgotten first."""
 
 _MAX_STATEMENTS = 16
+_INTERNAL: dict[int, list[tuple[int, int]]] = {4: [], 6: []}
+for _text in (
+    *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "127.0.0.0/8"),
+    *("fc00::/7", "fe80::/10", "::1/128"),
+):
+    _network = ipaddress.ip_network(_text)
+    _INTERNAL[_network.version].append((int(_network[0]), int(_network[-1])))
+_IS_ADDRESS, _IS_INTERNAL, _IS_GROUP = 1, 2, 4
 _OUTBOUND, _INBOUND = "%%14593", "%%14592"  # Direction of Windows event 5156
 _OWN_CONNECTIONS = ("3", "5156")  # Sysmon's and the filtering platform's: a host tells of its own connections
 
@@ -42,6 +51,7 @@ class Names:
         self._stated = Recent(str, list[Statement], capacity)
         self._claimed = Recent(str, list[str], capacity)
         self._spelling = Recent(str, str, capacity)
+        self._addresses: dict[str, set[str]] = {}
         self._hosts_seen: set[str] = set()
 
     def learn(self, event: Event) -> list[str]:
@@ -50,7 +60,9 @@ class Names:
         host = event.host
         if host is not None and host not in self._hosts_seen:
             changed += self._spell(host)
-        action = event.action
+        client, action = event.source_domain, event.action
+        if client is not None and client not in self._hosts_seen and "." not in client and is_name(client):
+            changed += self._spell(client)
         if action == "connection":
             if host is not None and event.code in _OWN_CONNECTIONS and (address := _own_address(event)):
                 changed += self.state(address, host, event.at_us)
@@ -67,8 +79,10 @@ class Names:
         changed = self._spell(host) if host not in self._hosts_seen else []
         name = place_of(host)
         statements = self._stated.get(address)
+        self._addresses.setdefault(name, set()).add(address)
         if statements is None:
-            return [*changed, address, *_forgotten(self._stated.put(address, [Statement(at_us, name)]))]
+            entry = self._stated.put(address, [Statement(at_us, name)])
+            return [*changed, address, *self._unlink(entry, [s.name for s in entry[1]] if entry else [])]
         place = bisect.bisect_right(statements, at_us, key=_time_of)
         before = statements[max(place - 1, 0)]
         if before.name == name:
@@ -79,20 +93,24 @@ class Names:
             statements[place] = Statement(at_us, name)
         else:
             statements.insert(place, Statement(at_us, name))
-            del statements[: max(0, len(statements) - _MAX_STATEMENTS)]
+            if len(statements) > _MAX_STATEMENTS:
+                dropped = statements.pop(0).name
+                self._unlink((address, None), [dropped])
         return [*changed, address]
 
     def claim(self, address: str, host: str) -> list[str]:
         """A log-on from an address came with the name of a host."""
         name = place_of(host)
         claims = self._claimed.get(address)
-        if claims is None:
-            changed = self._spell(host) if host not in self._hosts_seen else []
-            return [*changed, address, *_forgotten(self._claimed.put(address, [name]))]
-        if name in claims or len(claims) > 1:
+        if claims is not None and (name in claims or len(claims) > 1):
             return []
-        claims.append(name)
-        return [address]
+        changed = self._spell(host) if host not in self._hosts_seen else []
+        self._addresses.setdefault(name, set()).add(address)
+        if claims is not None:
+            claims.append(name)
+            return [*changed, address]
+        entry = self._claimed.put(address, [name])
+        return [*changed, address, *self._unlink(entry, entry[1] if entry else [])]
 
     def host_at(self, address: str, at_us: int) -> str | None:
         """The host that had an address at a time; the earliest known one for times before that."""
@@ -126,6 +144,10 @@ class Names:
         self._claimed.load(claimed)
         self._spelling.load(spelling)
         self._hosts_seen.clear()
+        self._addresses = {}
+        for address in {*self._stated.keys(), *self._claimed.keys()}:
+            for name in self._names_of(address):
+                self._addresses.setdefault(name, set()).add(address)
 
     def _learn_logon(self, event: Event) -> list[str]:
         changed: list[str] = []
@@ -144,17 +166,36 @@ class Names:
     def _spell(self, host: str) -> list[str]:
         """Notes a spelling; returns the names that are now shown differently."""
         if len(self._hosts_seen) >= self._capacity:
-            self._hosts_seen.clear()  # only a shortcut: what is spelled again changes nothing
-        self._hosts_seen.add(host)
+            self._hosts_seen.clear()  # only a shortcut: to spell again what is known changes nothing
         spelling, name = short_name(host), place_of(host)
         known = self._spelling.get(name)
-        if known is not None:
-            if known <= spelling:
-                return []
-            self._spelling.put(name, spelling)
-            return [name]
-        forgotten = _forgotten(self._spelling.put(name, spelling))
-        return [*forgotten, name] if spelling != name else forgotten
+        changed = self._shown_as(name) if spelling < (known or name) else []
+        if known is None or spelling < known:
+            forgotten = self._spelling.put(name, spelling)
+            if forgotten:
+                self._hosts_seen.clear()
+                changed += self._shown_as(forgotten[0])
+        self._hosts_seen.add(host)
+        return changed
+
+    def _shown_as(self, name: str) -> list[str]:
+        """The places at which a host's name is shown."""
+        return [name, *sorted(self._addresses.get(name, ()))]
+
+    def _unlink(self, entry: tuple[str, Any] | None, names: Iterable[str]) -> list[str]:
+        """The address whose names were forgotten, if there is one."""
+        if entry is None:
+            return []
+        for name in {*names}.difference(self._names_of(entry[0])):
+            self._addresses[name].discard(entry[0])
+            if not self._addresses[name]:
+                del self._addresses[name]
+        return [entry[0]]
+
+    def _names_of(self, address: str) -> set[str]:
+        """All names that an address had or was claimed to have."""
+        stated = self._stated.get(address) or []
+        return {*(statement.name for statement in stated), *(self._claimed.get(address) or [])}
 
 
 def short_name(host: str) -> str:
@@ -169,24 +210,20 @@ def place_of(host: str) -> str:
     return short_name(host).casefold()
 
 
-@lru_cache(maxsize=65_536)
 def is_address(text: str) -> bool:
     """Whether a text is an IPv4 or IPv6 address."""
-    return _parsed(text) is not None
+    return _kind_of(text) != 0
 
 
-@lru_cache(maxsize=65_536)
 def is_internal(address: str) -> bool:
-    """Whether an address is private, link-local or loopback (RFC 1918, 4193, 3927, 1122)."""
-    parsed = _parsed(address)
-    return parsed is not None and parsed.is_private
+    """Whether an address is private, link-local or loopback (RFC 1918, 4193, 3927, 4291, 1122)."""
+    return _kind_of(address) & _IS_INTERNAL != 0
 
 
-@lru_cache(maxsize=65_536)
 def is_group_address(address: str) -> bool:
     """Whether packets to an address go to no single host: multicast, broadcast, unspecified; or it is no address."""
-    parsed = _parsed(address)
-    return parsed is None or parsed.is_multicast or parsed.is_unspecified or address.endswith(".255")
+    kind = _kind_of(address)
+    return kind == 0 or kind & _IS_GROUP != 0
 
 
 def is_local(address: str) -> bool:
@@ -199,12 +236,14 @@ def is_name(text: str) -> bool:
     return text not in ("", "-") and not text.isspace() and not is_address(text)
 
 
+@lru_cache(maxsize=65_536)
 def machine_of(user: str) -> str | None:
     """The host whose machine account a user is (``WS-5$``, ``ws-5$@CORP.LOCAL``); ``None`` for a person's account."""
     account = user.partition("@")[0].rpartition("\\")[2]
     return account[:-1] if account.endswith("$") and len(account) > 1 else None
 
 
+@lru_cache(maxsize=65_536)
 def user_name(user: str) -> str:
     """An account's name without its domain, in lower case: ``CORP\\Alice`` and ``alice@CORP.LOCAL`` are ``alice``."""
     return user.partition("@")[0].rpartition("\\")[2].casefold()
@@ -224,16 +263,21 @@ def _own_address(event: Event) -> str | None:
     return address if address and not is_local(address) and not is_group_address(address) else None
 
 
-def _forgotten(entry: tuple[str, Any] | None) -> list[str]:
-    return [] if entry is None else [entry[0]]
-
-
 def _time_of(statement: Statement) -> int:
     return statement.at_us
 
 
-def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+@lru_cache(maxsize=65_536)
+def _kind_of(text: str) -> int:
+    """What kinds of address a text is, in bits; 0 is none."""
     try:
-        return ipaddress.ip_address(text)
+        address = ipaddress.ip_address(text)
     except ValueError:
-        return None
+        return 0
+    number = int(address)
+    kind = _IS_ADDRESS
+    if any(low <= number <= high for low, high in _INTERNAL[address.version]):
+        kind |= _IS_INTERNAL
+    if address.is_multicast or number == 0 or text.endswith(".255"):
+        kind |= _IS_GROUP
+    return kind

@@ -8,10 +8,10 @@ from typing import ClassVar
 import msgspec
 
 from pandora_core.detect.behaviour import Behaviour, Context, Fired, Maker
-from pandora_core.detect.edges import Edge, Edges
+from pandora_core.detect.edges import MAX_EDGES, Edge, Edges
 from pandora_core.detect.first_logons import FirstLogons
 from pandora_core.detect.logons import FailedLogons
-from pandora_core.detect.names import Names
+from pandora_core.detect.names import MAX_PLACES, Names
 from pandora_core.detect.scans import Scans
 from pandora_core.detect.services import RemoteServices
 from pandora_core.detect.signatures import Signatures
@@ -23,6 +23,8 @@ BUILT_IN: tuple[Maker, ...] = (FailedLogons, FirstLogons, Scans, Signatures, Rem
 _NAMING = (("network", "dhcp-lease"), ("authentication", "logon"), ("authentication", "kerberos-tgt"))
 """Events that may name a host though they are not written by one."""
 
+_ALWAYS_SEEN = (*_NAMING, ("network", "connection"))
+
 
 class Pipeline:
     """All behaviours, and what they share. It is pure: events in, detections and edges out, the state in bytes."""
@@ -31,13 +33,15 @@ class Pipeline:
     """Changes with the state's layout and with every threshold: a state of another version is of no use, the engine
     then builds it anew from the stored events. A test compares it with a digest of all thresholds."""
 
-    def __init__(self, behaviours: Sequence[Maker] | None = None) -> None:
-        names = Names()
-        self._context = Context(names, Edges(names))
+    def __init__(
+        self, behaviours: Sequence[Maker] | None = None, *, max_places: int = MAX_PLACES, max_edges: int = MAX_EDGES
+    ) -> None:
+        names = Names(max_places)
+        self._context = Context(names, Edges(names, max_edges))
         self._behaviours: list[Behaviour] = [make(self._context) for make in behaviours or BUILT_IN]
         self._routes = {
             route: (route in _NAMING, tuple(b.observe for b in self._behaviours if route in b.routes))
-            for route in {*_NAMING, *(route for behaviour in self._behaviours for route in behaviour.routes)}
+            for route in {*_ALWAYS_SEEN, *(route for behaviour in self._behaviours for route in behaviour.routes)}
         }
 
     def observe(self, event_id: int, event: Event) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -28,6 +29,10 @@ class Recent(Generic[K, V]):
     def get(self, key: K) -> V | None:
         """The value of a key, if it is remembered."""
         return self._values.get(key)
+
+    def keys(self) -> Iterable[K]:
+        """All keys, the one written longest ago first."""
+        return self._values.keys()
 
     def put(self, key: K, value: V) -> tuple[K, V] | None:
         """Sets a value, and returns the entry that was forgotten for it."""

@@ -50,6 +50,7 @@ _EVENTS_SHOWN = 3
 _MAX_EXACT = 64
 _SKETCH_BITS = 1024
 _SKETCH_FULL = 1016
+_SPREAD = 0x9E37_79B1  # a checksum of similar texts is too regular; Knuth's multiplicative hashing spreads it
 
 
 class ProbeKey(NamedTuple):
@@ -57,22 +58,22 @@ class ProbeKey(NamedTuple):
 
     kind: str
     source: str
-    what: str | int
+    what: str
     transport: str
 
 
-class Minute(msgspec.Struct):
+class Minute(msgspec.Struct, gc=False):
     """The failures of one minute."""
 
     first_us: int
     last_us: int
     attempts: int = 0
-    targets: set[int | str] = msgspec.field(default_factory=set)
-    events: list[tuple[int, int]] = msgspec.field(default_factory=list)
+    targets: tuple[int | str, ...] = ()
+    events: tuple[tuple[int, int], ...] = ()
     is_scan: bool = False
 
 
-class Strand(msgspec.Struct):
+class Strand(msgspec.Struct, gc=False):
     """One of the things that a scan does: the targets of one :class:`ProbeKey`, exactly as long as they are few."""
 
     kind: str
@@ -96,7 +97,7 @@ class Strand(msgspec.Struct):
         self._sketch(target)
 
     def _sketch(self, target: int | str) -> None:
-        bit = zlib.crc32(str(target).encode()) % _SKETCH_BITS
+        bit = (zlib.crc32(str(target).encode()) * _SPREAD & 0xFFFF_FFFF) * _SKETCH_BITS >> 32
         self.sketch[bit >> 3] |= 1 << (bit & 7)
 
     @property
@@ -108,7 +109,7 @@ class Strand(msgspec.Struct):
         return round(-_SKETCH_BITS * math.log1p(-bits / _SKETCH_BITS))
 
 
-class Scan(Session, kw_only=True):
+class Scan(Session, kw_only=True, gc=False):
     """What one source scanned, with pauses of less than :data:`PAUSE_US`."""
 
     strands: dict[str, Strand] = msgspec.field(default_factory=dict)
@@ -154,7 +155,7 @@ class Scans(SessionBehaviour):
             self._probe(ProbeKey(_VERTICAL, source, destination, transport), port, PORTS_OF_A_HOST, event_id, event)
             if not is_udp or port != _QUIC_PORT:
                 enough = HOSTS_ON_A_UDP_PORT if is_udp else HOSTS_ON_A_PORT
-                self._probe(ProbeKey(_HORIZONTAL, source, port, transport), destination, enough, event_id, event)
+                self._probe(ProbeKey(_HORIZONTAL, source, str(port), transport), destination, enough, event_id, event)
 
     def memory(self) -> bytes:
         return self._probed.dump()
@@ -172,13 +173,13 @@ class Scans(SessionBehaviour):
             self._probed.put(key, minutes)
         _count(minute, event_id, event)
         if minute.is_scan:
-            part = Minute(event.at_us, event.at_us, event.count, {target}, [(event.at_us, event_id)])
+            part = Minute(event.at_us, event.at_us, event.count, (target,), ((event.at_us, event_id),))
             self._join(key, part, event_id, event.at_us)
         if target in minute.targets or len(minute.targets) >= enough:
             return
-        minute.targets.add(target)
+        minute.targets = (*minute.targets, target)
         for beside in (minutes.get(number - 1), minutes.get(number + 1), None):
-            if len(minute.targets | beside.targets if beside else minute.targets) >= enough:
+            if len({*minute.targets, *beside.targets} if beside else minute.targets) >= enough:
                 for found in (minute, beside):
                     if found and not found.is_scan:
                         found.is_scan = True
@@ -186,13 +187,14 @@ class Scans(SessionBehaviour):
 
     def _join(self, key: ProbeKey, minute: Minute, event_id: int, at_us: int) -> None:
         """Takes what happened in a minute into the source's scan."""
-        source = Source(key.source)
+        kind, address, what, transport = key
+        source = Source(address)
         scan = self._scans.at(source, minute.first_us)
         scan = self._scans.at(source, minute.last_us) if minute.last_us != minute.first_us else scan
-        what = f"{key.what}/{key.transport}" if key.kind == _HORIZONTAL else str(key.what)
-        strand = scan.strands.get(f"{key.kind} {what}")
+        what = f"{what}/{transport}" if kind == _HORIZONTAL else what
+        strand = scan.strands.get(f"{kind} {what}")
         if strand is None and len(scan.strands) < _MAX_STRANDS:
-            strand = scan.strands[f"{key.kind} {what}"] = Strand(key.kind, what, minute.first_us, minute.last_us)
+            strand = scan.strands[f"{kind} {what}"] = Strand(kind, what, minute.first_us, minute.last_us)
         if strand is not None:
             strand.first_us = min(strand.first_us, minute.first_us)
             strand.last_us = max(strand.last_us, minute.last_us)
@@ -251,7 +253,7 @@ def _count(minute: Minute, event_id: int, event: Event) -> None:
     elif at_us < minute.first_us:
         minute.first_us = at_us
     if not minute.is_scan and len(minute.events) < _EVENTS_SHOWN:
-        minute.events.append((at_us, event_id))
+        minute.events = (*minute.events, (at_us, event_id))
 
 
 def _is_ping(event: Event) -> bool:

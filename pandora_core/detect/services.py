@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import re
 from typing import NamedTuple
 
@@ -64,7 +65,7 @@ class ServiceKey(NamedTuple):
     service: str
 
 
-class RemoteLogon(msgspec.Struct):
+class RemoteLogon(msgspec.Struct, gc=False):
     """A log-on to a host from another place."""
 
     at_us: int
@@ -73,7 +74,7 @@ class RemoteLogon(msgspec.Struct):
     logon_id: str
 
 
-class Install(Session, kw_only=True):
+class Install(Session, kw_only=True, gc=False):
     """The creation of one service (4697, 7045 or both), and the log-on that it came with."""
 
     service: str = ""
@@ -124,9 +125,9 @@ class RemoteServices(SessionBehaviour):
         logon_id = logon_id_of(event, "TargetLogonId")
         logon = RemoteLogon(event.at_us, source, user_name(event.user or ""), logon_id)
         logons = self._logons.get(host) or []
-        logons.append(logon)
-        logons.sort(key=lambda known: known.at_us)
-        self._logons.put(host, logons[-_MAX_LOGONS:])
+        bisect.insort(logons, logon, key=lambda known: known.at_us)
+        del logons[:-_MAX_LOGONS]
+        self._logons.put(host, logons)
         for key, install in self._installs.fired_at(host):
             if key.host == host:
                 self._match(key, install, [logon])
@@ -223,8 +224,9 @@ def _techniques(*, is_remote: bool, runs_powershell: bool) -> tuple[str, ...]:
     return ("T1543.003", *remote, *(("T1059.001",) if runs_powershell else ()))
 
 
-def _rank(install: Install, logon: RemoteLogon) -> tuple[int, int, str, str]:
-    return _closeness(install, logon), -abs(logon.at_us - install.first_us), logon.source, logon.user
+def _rank(install: Install, logon: RemoteLogon) -> tuple[int, int, int, str, str]:
+    apart_us = abs(logon.at_us - install.first_us)
+    return _closeness(install, logon), -apart_us, -logon.at_us, logon.source, logon.user
 
 
 def _closeness(install: Install, logon: RemoteLogon) -> int:

@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from pandora_core.detect.behaviour import Fired
+from pandora_core.detect.places import PlaceIndex
 from pandora_core.model import Detection
 
 _MAX_PER_KEY = 4
@@ -22,8 +23,11 @@ _EVICTED_SHARE = 0.2
 _EVENTS_SHOWN = 3
 
 
-class Session(msgspec.Struct, kw_only=True):
-    """What every session remembers; behaviours derive theirs. ``fired_event_id`` made it a detection, 0 is none."""
+class Session(msgspec.Struct, kw_only=True, gc=False):
+    """What every session remembers; behaviours derive theirs. ``fired_event_id`` made it a detection, 0 is none.
+
+    There may be hundreds of thousands, in no cycle: tuples and ``gc=False`` keep them from the garbage collector.
+    """
 
     first_us: int = 0
     last_us: int = 0
@@ -32,9 +36,9 @@ class Session(msgspec.Struct, kw_only=True):
     fired_event_id: int = 0
     fired_at_us: int = 0
     is_marked: bool = False
-    more_places: list[str] = msgspec.field(default_factory=list)
-    first_events: list[tuple[int, int]] = msgspec.field(default_factory=list)
-    last_events: list[tuple[int, int]] = msgspec.field(default_factory=list)
+    more_places: tuple[str, ...] = ()
+    first_events: tuple[tuple[int, int], ...] = ()
+    last_events: tuple[tuple[int, int], ...] = ()
 
     @property
     def weight(self) -> int:
@@ -45,16 +49,18 @@ class Session(msgspec.Struct, kw_only=True):
         """Keeps the three earliest and the three latest events as evidence."""
         entry = (at_us, event_id)
         first, last = self.first_events, self.last_events
-        if len(first) < _EVENTS_SHOWN or entry < first[-1]:
-            first.append(entry)
-            first.sort()
-            if len(first) <= _EVENTS_SHOWN:
-                return
-            entry = first.pop()
-        if len(last) < _EVENTS_SHOWN or entry > last[0]:
-            last.append(entry)
-            last.sort()
-            del last[:-_EVENTS_SHOWN]
+        if len(first) < _EVENTS_SHOWN:
+            self.first_events = (*first, entry) if not first or entry > first[-1] else tuple(sorted((*first, entry)))
+            return
+        if entry < first[-1]:
+            *earliest, entry = sorted((*first, entry))
+            self.first_events = tuple(earliest)
+        if len(last) < _EVENTS_SHOWN:
+            self.last_events = tuple(sorted((*last, entry)))
+        elif entry > last[-1]:
+            self.last_events = (*last[1:], entry)
+        elif entry > last[0]:
+            self.last_events = tuple(sorted((*last[1:], entry)))
 
     @property
     def event_ids(self) -> tuple[int, ...]:
@@ -93,8 +99,8 @@ class Sessions(Generic[K, S]):
         self._key_type, self._session_type = key_type, session_type
         self._render = render
         self._places = places
-        self._by_key: dict[K, list[S]] = {}
-        self._fired_at: dict[str, dict[int, tuple[K, S]]] = {}
+        self._by_key: dict[K, tuple[S, ...]] = {}
+        self._fired_at: PlaceIndex[K] = PlaceIndex()
         self._count = 0
         self._clock = 0
         self._marked: list[tuple[K, S]] = []
@@ -124,15 +130,16 @@ class Sessions(Generic[K, S]):
                     return session
         return self._start(key, at_us)
 
-    def of(self, key: K) -> list[S]:
+    def of(self, key: K) -> tuple[S, ...]:
         """The sessions of a key that are still remembered."""
-        return self._by_key.get(key, [])
+        return self._by_key.get(key, ())
 
     def fire(self, key: K, session: S, event_id: int, at_us: int, *identity: object) -> None:
         """Makes a session a detection, whose id is a digest of ``identity``; once."""
         session.fired_event_id, session.fired_at_us = event_id, at_us
         session.id = digest(*identity)
-        self._index(key, session)
+        for place in (*self._places(key), *session.more_places):
+            self._fired_at.add(place, key)
         self.mark(key, session)
 
     def mark(self, key: K, session: S) -> None:
@@ -143,15 +150,19 @@ class Sessions(Generic[K, S]):
 
     def fired_at(self, place: str) -> list[tuple[K, S]]:
         """The fired sessions that show the name of a place."""
-        found = self._fired_at.get(place)
-        return list(found.values()) if found else []
+        return [
+            (key, session)
+            for key in self._fired_at.at(place)
+            for session in self._by_key[key]
+            if session.fired_event_id
+        ]
 
     def show(self, key: K, session: S, place: str) -> None:
         """Notes that a session shows the name of a place that is not in its key."""
         if place not in session.more_places:
-            session.more_places.append(place)
+            session.more_places = (*session.more_places, place)
             if session.fired_event_id:
-                self._fired_at.setdefault(place, {})[id(session)] = (key, session)
+                self._fired_at.add(place, key)
 
     def mark_place(self, place: str) -> None:
         """Notes that the name of a place is shown differently from now on."""
@@ -174,14 +185,15 @@ class Sessions(Generic[K, S]):
 
     def load(self, state: bytes) -> None:
         """Inverse of :meth:`dump`."""
-        kind: Any = tuple[int, list[tuple[self._key_type, list[self._session_type]]], list[Fired]]  # type: ignore[name-defined]
+        sessions_type: Any = tuple[self._session_type, ...]  # type: ignore[name-defined]
+        kind: Any = tuple[int, list[tuple[self._key_type, sessions_type]], list[Fired]]  # type: ignore[name-defined]
         self._clock, items, self._parting = msgspec.msgpack.decode(state, type=kind)
         self._by_key = dict(items)
         self._count = sum(map(len, self._by_key.values()))
-        self._fired_at = {}
+        self._fired_at = PlaceIndex()
         for key, session in self:
-            if session.fired_event_id:
-                self._index(key, session)
+            for place in (*self._places(key), *session.more_places) if session.fired_event_id else ():
+                self._fired_at.add(place, key)
         self._marked = [(key, session) for key, session in self if session.is_marked]
 
     def _told(self, key: K, session: S) -> Fired:
@@ -194,10 +206,10 @@ class Sessions(Generic[K, S]):
         session = self._session_type()
         session.first_us = session.last_us = at_us
         session.touched = self._clock
-        sessions = self._by_key.setdefault(key, [])
+        sessions = self._by_key.get(key, ())
         if len(sessions) >= _MAX_PER_KEY:
             self._forget(key, min(sessions, key=lambda s: s.touched))
-        sessions.append(session)
+        self._by_key[key] = (*self._by_key.get(key, ()), session)
         self._count += 1
         return session
 
@@ -211,25 +223,23 @@ class Sessions(Generic[K, S]):
         )
         for *_, key, session in ranked[: max(1, int(self.capacity * _EVICTED_SHARE))]:
             self._forget(key, session)
-            if not self._by_key[key]:
-                del self._by_key[key]
 
     def _forget(self, key: K, session: S) -> None:
         if session.is_marked:
             self._parting.append(self._told(key, session))
+        left = tuple(other for other in self._by_key[key] if other is not session)
+        if left:
+            self._by_key[key] = left
+        else:
+            del self._by_key[key]
+        self._count -= 1
         if session.fired_event_id:
             for place in {*self._places(key), *session.more_places}:
-                there = self._fired_at[place]
-                del there[id(session)]
-                if not there:
-                    del self._fired_at[place]
-        sessions = self._by_key[key]
-        del sessions[next(i for i, other in enumerate(sessions) if other is session)]
-        self._count -= 1
+                if not any(other.fired_event_id and self._shows(key, other, place) for other in left):
+                    self._fired_at.discard(place, key)
 
-    def _index(self, key: K, session: S) -> None:
-        for place in (*self._places(key), *session.more_places):
-            self._fired_at.setdefault(place, {})[id(session)] = (key, session)
+    def _shows(self, key: K, session: S, place: str) -> bool:
+        return place in session.more_places or place in self._places(key)
 
 
 class SessionBehaviour:

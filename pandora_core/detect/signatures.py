@@ -16,7 +16,7 @@ from pandora_core.model import HOUR_US, Detection, EntityRef, Event, Severity
 POINTS = {Severity.LOW: 8.0, Severity.MEDIUM: 20.0, Severity.HIGH: 45.0, Severity.CRITICAL: 70.0}
 """What a rule is worth by its severity; :data:`REPEAT_POINTS` more for each tenfold repetition, up to three times."""
 
-REPEAT_POINTS = 2.0
+REPEAT_POINTS = 1.5
 PAUSE_US = 12 * HOUR_US
 """A rule that keeps firing on an entity with shorter pauses is one detection."""
 
@@ -36,7 +36,7 @@ class RuleKey(NamedTuple):
     place: str
 
 
-class Alarm(Session, kw_only=True):
+class Alarm(Session, kw_only=True, gc=False):
     """Alerts of one rule on one entity."""
 
     severity: int = 0

@@ -1,0 +1,159 @@
+"""The first log-on from one host to another."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from pandora_core.detect.behaviour import Fired
+from pandora_core.detect.first_logons import ADMINISTRATOR_POINTS, HISTORY_POINTS, POINTS, FirstLogons
+from pandora_core.detect.pipeline import Pipeline
+from pandora_core.model import EntityRef, Event
+from tests.unit.streams import OUTSIDE, at, own_connection, privileges, ssh, ticket, watch, windows_logon
+
+
+def firsts(*events: Event) -> list[Fired]:
+    return watch(events, FirstLogons)
+
+
+def test_the_first_log_on_between_two_hosts_names_both() -> None:
+    (first,) = firsts(own_connection(at(-1), "WS-5", "10.0.0.5"), windows_logon(at(), "10.0.0.5"))
+    detection = first.detection
+    assert detection.entity == EntityRef("host", "WS-5")
+    assert detection.hosts == ("WS-5", "WS-6")
+    assert detection.related == (EntityRef("host", "WS-6"), EntityRef("user", "alice"))
+    assert detection.title == "first log-on from WS-5 to WS-6 as alice"
+    assert detection.points == POINTS
+    assert detection.techniques == ("T1021",)
+    assert "watched for less than a day" in detection.reasons[0]
+
+
+def test_the_second_log_on_of_a_day_is_not_new() -> None:
+    made = Pipeline([FirstLogons])
+    made.observe(1, windows_logon(at()))
+    made.changed()
+    made.observe(2, windows_logon(at(61)))
+    made.observe(3, windows_logon(at(60 * 24 * 9), user="bob"))
+    assert made.changed() == []
+
+
+def test_log_ons_of_the_first_hour_are_told_together() -> None:
+    (first,) = firsts(
+        windows_logon(at(), user="CORP\\Alice"), windows_logon(at(59), user="bob"), windows_logon(at(61))
+    )
+    assert first.detection.count == 2
+    assert first.detection.users == ("alice", "bob")
+    assert first.detection.last_seen_us == at(59)
+
+
+def test_a_log_on_that_arrives_late_moves_the_first_hour_back() -> None:
+    (first,) = firsts(windows_logon(at(5)), windows_logon(at(63)), windows_logon(at(0)))
+    assert (first.detection.first_seen_us, first.detection.last_seen_us) == (at(0), at(5))
+
+
+def test_with_a_day_of_history_it_counts_more() -> None:
+    (_, first) = firsts(windows_logon(at(), "10.0.0.9"), windows_logon(at(60 * 25)))
+    assert first.detection.points == HISTORY_POINTS
+    assert (
+        first.detection.reasons[0]
+        == "10.0.0.5 had not logged on to WS-6 in the 25 hours that its log-ons are watched"
+    )
+
+
+@pytest.mark.parametrize("comes_first", [True, False])
+def test_administrator_rights_come_with_the_log_on_or_with_its_privileges(comes_first: bool) -> None:
+    logon, assigned = windows_logon(at(0, 1)), privileges(at(0, 1))
+    (first,) = firsts(*((assigned, logon) if comes_first else (logon, assigned)))
+    (elevated,) = firsts(windows_logon(at(0, 1), is_elevated=True))
+    assert first.detection.points == elevated.detection.points == ADMINISTRATOR_POINTS
+    assert first.detection.reasons[-1] == "with administrator rights on WS-6"
+    assert first.detection.title.endswith("with administrator rights")
+
+
+def test_privileges_of_another_session_do_not_count() -> None:
+    (first,) = firsts(windows_logon(at()), privileges(at(), logon_id="0xother"), privileges(at(), host="WS-7"))
+    assert first.detection.points == POINTS
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        windows_logon(at(), user="WS-5$"),
+        windows_logon(at(), user="ANONYMOUS LOGON"),
+        windows_logon(at(), kind=5),
+        windows_logon(at(), kind=2),
+        windows_logon(at(), source="127.0.0.1"),
+        windows_logon(at(), source=None, workstation="WS-6"),
+        windows_logon(at(), outcome="failure"),
+    ],
+)
+def test_machines_services_local_and_failed_log_ons_are_left_out(event: Event) -> None:
+    assert firsts(event) == []
+
+
+def test_ssh_and_remote_desktop_have_techniques_of_their_own() -> None:
+    (by_ssh,) = firsts(ssh(at(), "success", OUTSIDE[0]))
+    (by_desktop,) = firsts(windows_logon(at(), kind=10))
+    assert by_ssh.detection.techniques == ("T1021.004",)
+    assert by_ssh.detection.reasons[1] == "1 log-on as root in the first hour: by SSH, password"
+    assert by_desktop.detection.techniques == ("T1021.001",)
+
+
+def test_a_workstation_name_serves_where_there_is_no_address() -> None:
+    (first,) = firsts(windows_logon(at(), source=None, workstation="KALI"))
+    assert first.detection.hosts == ("KALI", "WS-6")
+
+
+def test_a_sensors_log_that_names_nobody_still_gives_the_path() -> None:
+    seen = msgspec.structs.replace(ssh(at(), "success"), user=None, host=None, destination_ip="10.0.0.9")
+    (first,) = firsts(seen)
+    assert first.detection.hosts == (OUTSIDE[0], "10.0.0.9")
+    assert first.detection.users == ()
+
+
+@pytest.mark.parametrize("comes_first", [True, False])
+@pytest.mark.parametrize("service", ["WS-6$", "HTTP/ws-6.corp.example", "host/WS-6.corp.example:5985@CORP.EXAMPLE"])
+def test_a_log_on_from_nowhere_is_placed_by_its_kerberos_ticket(comes_first: bool, service: str) -> None:
+    logon, asked = windows_logon(at(0, 5), source=None, is_elevated=True), ticket(at(0, 4), "10.0.0.5", service)
+    (first,) = firsts(*((asked, logon) if comes_first else (logon, asked)))
+    assert first.detection.hosts == ("10.0.0.5", "WS-6")
+    assert first.detection.points == ADMINISTRATOR_POINTS
+
+
+def test_a_ticket_of_somebody_else_of_another_host_or_long_ago_places_nothing() -> None:
+    logon = windows_logon(at(30), source=None)
+    tickets = (
+        ticket(at(30), user="bob"),
+        ticket(at(30), service="WS-7$"),
+        ticket(at(30), service="krbtgt/CORP.EXAMPLE"),
+        ticket(at(20)),
+    )
+    assert firsts(*tickets, logon) == []
+
+
+def test_a_host_that_turns_out_to_have_logged_on_to_itself_is_told_to_mean_nothing() -> None:
+    (first,) = firsts(windows_logon(at(), "10.0.0.6"), own_connection(at(1), "WS-6", "10.0.0.6"))
+    assert first.detection.points == 0
+
+
+def test_an_earlier_sight_of_the_target_that_arrives_late_gives_it_a_history() -> None:
+    made = Pipeline([FirstLogons])
+    made.observe(1, windows_logon(at(60 * 25)))
+    assert [f.detection.points for f in made.changed()] == [POINTS]
+    made.observe(2, windows_logon(at(), "10.0.0.9"))
+    assert HISTORY_POINTS in [f.detection.points for f in made.changed()]
+
+
+def test_every_log_on_from_elsewhere_makes_an_edge() -> None:
+    made = Pipeline([FirstLogons])
+    for number, minutes in enumerate((0, 30, 60 * 24), 1):
+        made.observe(number, windows_logon(at(minutes)))
+    (edge,) = made.edges()
+    assert (edge.kind, edge.source, edge.destination, edge.user, edge.count) == (
+        "logon",
+        "10.0.0.5",
+        "ws-6",
+        "alice",
+        3,
+    )
+    assert (edge.first_seen_us, edge.last_seen_us) == (at(), at(60 * 24))
