@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import io
 import json
+import re
 import zipfile
 import zlib
 from collections import Counter
@@ -60,7 +61,7 @@ def count(name: str, content: bytes) -> tuple[str, int] | None:
         return "zeek", sum(1 for line in lines if not line.lstrip().startswith(b"#"))
     if lines and lines[0].startswith(b"{"):
         return json_count(lines)
-    if name.endswith((".log", "_2k.log")) and lines and lines[0][:3].isalpha():
+    if lines and re.match(rb"[A-Z][a-z]{2} [ \d]\d \d\d:", lines[0]) and not name.endswith(".csv"):
         return "sshd", len(lines)
     return None
 
