@@ -22,6 +22,7 @@ PAUSE_US = 12 * HOUR_US
 
 CAPACITY = 30_000
 
+_UNRATED = {"ait.alert": int(Severity.LOW)}  # tables that keep alerts without what their tools thought of them
 _MAX_PEERS = 64
 _MAX_TECHNIQUES = 8
 _MAX_RULE_CHARS = 160
@@ -51,7 +52,8 @@ class Signatures(SessionBehaviour):
 
     The entity is the host that the alert names, else the address on our side, else where it came from. The other
     sides are listed and not told apart: a rule that fires on a server for each of a thousand strangers is one thing
-    to look at. Informational alerts make none. Blind spots: what the tool's rules do not know or rate too low.
+    to look at. Informational alerts make none; where a log keeps no severity they are low. Blind spots: what the
+    tool's rules do not know or rate too low.
     """
 
     name = "ids-alert"
@@ -65,17 +67,16 @@ class Signatures(SessionBehaviour):
         self.tables = (self._alarms,)
 
     def observe(self, event_id: int, event: Event) -> None:
-        if event.severity <= 0:
-            return
+        severity = event.severity or _UNRATED.get(event.dataset, 0)
         place, peer = _sides(event)
-        if place is None:
+        if severity <= 0 or place is None:
             return
         more = event.more
         rule = str(more.get("rule.name") or event.message or more.get("rule.id") or "without a name")
         key = RuleKey(event.dataset.partition(".")[0], rule[:_MAX_RULE_CHARS], place)
         alarm = self._alarms.at(key, event.at_us)
         alarm.count += event.count
-        alarm.severity = max(alarm.severity, event.severity)
+        alarm.severity = max(alarm.severity, severity)
         alarm.category = max(alarm.category, str(more.get("rule.category") or ""))
         if peer is not None and (peer in alarm.peers or len(alarm.peers) < _MAX_PEERS):
             alarm.peers[peer] = alarm.peers.get(peer, 0) + event.count
