@@ -41,6 +41,9 @@ MUTE_S = 15.0
 """An engine that holds its lock but has said nothing for this long is shown as a problem."""
 
 _LOOK_S = 1.0
+_DIED = f"the engine died: {process.LOG_NAME} says why; 9 S starts another"
+_NEXT_TO_NOTHING_BYTES = 1_000_000
+_STORE_NAME = "pandora.db*"  # said here too, for the store's module is not to be imported yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,8 @@ class Feed:
         self.data = data
         self.starter = starter
         self.clock = clock
+        self.is_new = _store_bytes(data) < _NEXT_TO_NOTHING_BYTES
+        """Whether there is no store yet, or one so small that there is hardly anything in it to wait for."""
         self.actor = ""
         self._engine_pid = engine_pid
         self._reader: Reader | None = None
@@ -162,9 +167,12 @@ class Feed:
 
         sqlite = choose()
         path = self.data / FILE_NAME
-        sizes = [file.stat().st_size for file in self.data.glob(f"{FILE_NAME}*")]
         used = f"{'.'.join(map(str, sqlite.version))} ({sqlite.name}, {sqlite.journal})"
-        return Facts((("pandora", __version__), ("sqlite", used), ("textual", version("textual"))), path, sum(sizes))
+        return Facts(
+            (("pandora", __version__), ("sqlite", used), ("textual", version("textual"))),
+            path,
+            _store_bytes(self.data),
+        )
 
     def act(self, alert_id: str, kind: ActionKind, value: str, seen_id: int) -> Action:
         """Do something to an alert, having seen everything up to action ``seen_id``.
@@ -185,9 +193,10 @@ class Feed:
             self._looked_s, self._pid = time.monotonic(), self._engine_pid(self.data)
         starter = self.starter
         if self._pid is None:
-            is_starting = starter is not None and starter.is_starting
-            state = EngineState.STARTING if is_starting else EngineState.STOPPED
-            return Status(state, problem=starter.problem if starter else "")
+            if starter is not None and starter.is_starting:
+                return Status(EngineState.STARTING)
+            died = _DIED if engine is not None and engine.state != "stopped" else ""
+            return Status(EngineState.STOPPED, problem=(starter.problem if starter else "") or died)
         if engine is None or engine.pid != self._pid:
             return Status(EngineState.STARTING)
         mute_s = (self.clock() - engine.heartbeat_us) / SECOND_US
@@ -210,6 +219,15 @@ class Feed:
         if self._operator is None:
             raise StoreError("the store is not open yet", where=str(self.data), hint="try again in a moment")
         return self._operator
+
+
+def _store_bytes(data: Path) -> int:
+    """How large the store is with its journal; files that come and go meanwhile do not matter."""
+    size = 0
+    for file in data.glob(_STORE_NAME):
+        with contextlib.suppress(FileNotFoundError):
+            size += file.stat().st_size
+    return size
 
 
 class _Poll:

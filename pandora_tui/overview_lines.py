@@ -11,6 +11,7 @@ from pandora_tui.widgets.lines import Line
 from pandora_tui.widgets.pieces import Piece
 from pandora_tui.wrapping import wrapped
 
+READING = "reading the store"
 TILES = {
     "jobs": "No quantum jobs. Every score here is classical.",
     "vault": "There is no vault yet.",
@@ -28,6 +29,8 @@ _PLOT_ROWS = 12
 
 def last_hour(board: Board, status: Status, width: int, height: int) -> list[Line]:
     """Events a second, bad lines, sources, and the alerts of the hour by severity."""
+    if not board.is_loaded:
+        return calm(READING, width)
     minutes = board.minutes()
     rate = board.engine.events_per_s if board.engine and status.engine is EngineState.LIVE else 0.0
     drawn = sparkline([events for events, _ in minutes], max(0, width - _LABEL - _FIGURE - 1))
@@ -45,7 +48,7 @@ def last_hour(board: Board, status: Status, width: int, height: int) -> list[Lin
 def moves(board: Board, width: int, height: int) -> list[Line]:
     """The newest moves, each in the words of its detection; calm words where there are none."""
     if not board.moves:
-        return _no_moves(width)
+        return _no_moves(width) if board.is_loaded else calm(READING, width)
     lines: list[Line] = []
     for move in board.moves:
         told = _move(move, board, width)

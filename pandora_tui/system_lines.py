@@ -53,11 +53,11 @@ def store_lines(board: Board, facts: Facts | None, width: int) -> list[Line]:
 
 def _stopped(board: Board, status: Status, width: int) -> list[Line]:
     last = f"last heard {day_text(board.engine.heartbeat_us)} UTC" if board.engine else "it never ran on this store"
-    text = f"{status.problem} " if status.problem else ""
-    advice = wrapped(safe_text(f"{text}S starts one; so does `pandora engine run`."), max(1, width))
+    said = [status.problem] if status.problem else []
+    said.append("S starts one, pandora engine run too.")
     return [
         [Piece(f"{glyphs().problem} no engine runs", Role.WARN), Piece(f"  {last}", Role.MUTED)],
-        *([Piece(line, Role.MUTED)] for line in advice),
+        *([Piece(line, Role.MUTED)] for text in said for line in wrapped(safe_text(text), max(1, width))),
     ]
 
 

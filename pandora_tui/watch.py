@@ -84,12 +84,12 @@ def _followed(settings: Settings, patterns: list[str], format_name: str) -> Iter
 def _watch_headless(settings: Settings, since: int, as_json: bool, seconds: float | None, own_engine: bool) -> int:
     from pandora_tui.headless import print_alerts, until_stopped
 
-    started = process.start_engine(settings.data) if process.running_pid(settings.data) is None else None
-    say("watching; ctrl+c ends it")
-    try:
-        with until_stopped() as stop:
+    with until_stopped() as stop:
+        started = process.start_engine(settings.data) if process.running_pid(settings.data) is None else None
+        say("watching; ctrl+c ends it")
+        try:
             print_alerts(settings.data, stop, as_json=as_json, since=since, seconds=seconds)
-    finally:
-        if own_engine and started is not None:
-            process.stop_engine(settings.data)
+        finally:
+            if own_engine and started is not None:
+                process.stop_engine(settings.data)
     return 0

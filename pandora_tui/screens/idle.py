@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pandora_tui.board import Board
+from pandora_tui.feed import Feed
 from pandora_tui.messages import EngineState, Status
 from pandora_tui.screens.base import PandoraScreen
 from pandora_tui.widgets.empty import EmptyState, Step
@@ -58,18 +59,19 @@ _NOTHING_YET = {
 def say_idle(screen: PandoraScreen) -> None:
     """Have the empty state of a screen say what is the matter."""
     console = screen.console
-    saying = idle(screen.PLACE, console.board, console.status, has_feed=console.feed is not None)
+    saying = idle(screen.PLACE, console.board, console.status, console.feed)
     for state in screen.query(EmptyState):
         state.show(saying.title, saying.what, saying.steps)
 
 
-def idle(place: str, board: Board, status: Status, *, has_feed: bool = True) -> Idle:
+def idle(place: str, board: Board, status: Status, feed: Feed | None) -> Idle:
     """What to say in a place that is empty."""
-    if has_feed and not board.is_loaded:
+    if feed is not None and not board.is_loaded:
         if status.problem:
             return Idle("The store cannot be read", f"{status.problem}. It is tried again.", _MEND)
-        return Idle("Reading the store", "What is known will stand here in a moment.", ())
-    if has_feed and status.engine is EngineState.STOPPED:
+        if not feed.is_new:
+            return Idle("Reading the store", "What is known will stand here in a moment.", ())
+    if feed is not None and status.engine is EngineState.STOPPED:
         why = status.problem or "Nothing new is read while no engine runs. What was read before is kept."
         return Idle("No engine runs", why, _START)
     return _NOTHING_YET[place]

@@ -40,6 +40,10 @@ class OverviewScreen(PandoraScreen):
     }
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._has_drawn = False
+
     def body(self) -> ComposeResult:
         yield EmptyState("", "")
         with Horizontal(id="overview"):
@@ -64,8 +68,8 @@ class OverviewScreen(PandoraScreen):
         say_idle(self)
 
     def receive(self, update: Update) -> None:
-        """The figures follow once a second; only the end of an empty state does not wait."""
-        if any(state.display for state in self.query(EmptyState)):
+        """The figures follow once a second; only the first ones, and the end of an empty state, do not wait."""
+        if not self._has_drawn or any(state.display for state in self.query(EmptyState)):
             self._draw()
 
     def on_virtual_table_selected(self, event: EntityTable.Selected) -> None:
@@ -80,14 +84,22 @@ class OverviewScreen(PandoraScreen):
     def _draw(self) -> None:
         if not (self.is_mounted and self.is_current):
             return
-        is_empty = self.console.board.is_empty
+        is_empty = self._is_empty()
         self.query_one(EmptyState).display = is_empty
         self.query_one("#overview").display = not is_empty
         say_idle(self)
+        self._has_drawn = self.console.board.is_loaded
         if not is_empty:
             self.query_one(EntityTable).show()
             for lines in self.query(Lines).results(Lines):
                 lines.redraw()
+
+    def _is_empty(self) -> bool:
+        """Whether there is nothing to show; while a store is being read there soon will be."""
+        console = self.console
+        if console.board.is_loaded or console.feed is None or console.status.problem:
+            return console.board.is_empty
+        return console.feed.is_new
 
     def _last_hour(self, width: int, height: int) -> list[Line]:
         return last_hour(self.console.board, self.console.status, width, height)

@@ -6,6 +6,7 @@ from typing import Any
 
 from pandora_core.model import Entity
 from pandora_tui.board import Board
+from pandora_tui.overview_lines import READING
 from pandora_tui.style import Role, age_text, count_text, severity_mark
 from pandora_tui.widgets.braille import sparkline
 from pandora_tui.widgets.columns import Column
@@ -21,12 +22,13 @@ class EntityTable(RankedTable):
 
     def __init__(self, board: Board) -> None:
         rows = Rows({"entity": Kind.OBJECT}, capacity=_MOST, keyed=True)
-        super().__init__(_columns(board), rows, empty="nobody is at risk")
+        super().__init__(_columns(board), rows)
         self._board = board
         self._shown: tuple[Entity, ...] = ()
 
     def show(self) -> None:
         """List the board's entities as they are now."""
+        self.set_empty("nobody is at risk" if self._board.is_loaded else READING)
         if self._board.entities != self._shown:
             self._shown = self._board.entities
             self.set_order([self.rows.put(str(entity.ref), entity) for entity in self._shown], sorted_by="risk")

@@ -129,6 +129,12 @@ class VirtualTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._view.set_order(order)
         self._apply()
 
+    def set_empty(self, text: str) -> None:
+        """Say something else where there are no rows."""
+        if text != self._empty:
+            self._empty = text
+            self.refresh()
+
     def set_columns(self, columns: Sequence[Column]) -> None:
         """Show other columns of the same rows."""
         self._columns = tuple(columns)

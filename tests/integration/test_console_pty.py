@@ -137,7 +137,7 @@ def test_a_closed_terminal_ends_the_console_and_leaves_the_engine_alone(run: Run
 def test_a_killed_engine_is_noticed_and_the_console_stays(run: Run, data: Path) -> None:
     with run() as console:
         os.kill(wait_for_engine(console, data), signal.SIGKILL)
-        assert console.read_until(lambda: "no engine" in console.screen()[0], 20.0)
+        assert console.read_until(lambda: "the engine died" in console.screen()[0], 20.0)
         console.send("9")
         assert console.read_until(lambda: "no engine runs" in "\n".join(console.screen()), 20.0)
         console.send("S")

@@ -14,7 +14,7 @@ from pandora_core.store.writer import Batch, Writer
 from pandora_tui import feed as feeds
 from pandora_tui.board import Board
 from pandora_tui.engine_starter import EngineStarter
-from pandora_tui.feed import Feed, News
+from pandora_tui.feed import Feed
 from pandora_tui.messages import EngineState, Status
 from tests.tui import stored
 
@@ -112,7 +112,16 @@ def test_an_engine_that_ends_is_noticed_though_nothing_changes_in_the_store(
     with feed_on(tmp_path, engine_pid=lambda _: pids.pop() if pids else None).open() as poll:
         poll()
         assert poll() is None
-        assert poll() == News(Status(EngineState.STOPPED))
+        died = poll()
+    assert died is not None
+    assert died.status.engine is EngineState.STOPPED
+    assert "the engine died: engine.log says why" in died.status.problem
+
+
+def test_an_engine_that_was_stopped_on_purpose_is_no_problem(tmp_path: Path) -> None:
+    feed = feed_on(tmp_path, engine_pid=lambda _: None)
+    assert feed.status(stored.status(state="stopped")) == Status(EngineState.STOPPED)
+    assert feed.status(None) == Status(EngineState.STOPPED)
 
 
 def test_an_engine_is_started_at_the_first_look_and_not_again(tmp_path: Path) -> None:
