@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from pandora_core.detect.behaviour import Context, Route
-from pandora_core.detect.logons import Path, hosts_of, is_persons, logon_id_of, shown, source_of, target_of
 from pandora_core.detect.names import machine_of, place_of, user_name
+from pandora_core.detect.paths import Path, hosts_of, is_persons, logon_id_of, shown, source_of, target_of
 from pandora_core.detect.recent import Recent
 from pandora_core.detect.sessions import Session, SessionBehaviour, Sessions
 from pandora_core.detect.words import amount, duration, listed

@@ -10,13 +10,13 @@ share one address behind a translator.
 from __future__ import annotations
 
 import bisect
-import ipaddress
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
 
+from pandora_core.detect.addresses import is_address, is_group_address, is_local
 from pandora_core.detect.recent import Recent
 from pandora_core.model import EntityRef, Event
 
@@ -24,14 +24,6 @@ MAX_PLACES = 200_000
 """Addresses, and host names, that are remembered; the ones learnt first are forgotten first."""
 
 _MAX_STATEMENTS = 16
-_INTERNAL: dict[int, list[tuple[int, int]]] = {4: [], 6: []}
-for _text in (
-    *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "127.0.0.0/8"),
-    *("fc00::/7", "fe80::/10", "::1/128"),
-):
-    _network = ipaddress.ip_network(_text)
-    _INTERNAL[_network.version].append((int(_network[0]), int(_network[-1])))
-_IS_ADDRESS, _IS_INTERNAL, _IS_GROUP = 1, 2, 4
 _OUTBOUND, _INBOUND = "%%14593", "%%14592"  # Direction of Windows event 5156
 _OWN_CONNECTIONS = ("3", "5156")  # Sysmon's and the filtering platform's: a host tells of its own connections
 
@@ -210,27 +202,6 @@ def place_of(host: str) -> str:
     return short_name(host).casefold()
 
 
-def is_address(text: str) -> bool:
-    """Whether a text is an IPv4 or IPv6 address."""
-    return _kind_of(text) != 0
-
-
-def is_internal(address: str) -> bool:
-    """Whether an address is private, link-local or loopback (RFC 1918, 4193, 3927, 4291, 1122)."""
-    return _kind_of(address) & _IS_INTERNAL != 0
-
-
-def is_group_address(address: str) -> bool:
-    """Whether packets to an address go to no single host: multicast, broadcast, unspecified; or it is no address."""
-    kind = _kind_of(address)
-    return kind == 0 or kind & _IS_GROUP != 0
-
-
-def is_local(address: str) -> bool:
-    """Whether an address is the host itself."""
-    return address.startswith("127.") or address in ("::1", "0.0.0.0", "::")  # noqa: S104
-
-
 def is_name(text: str) -> bool:
     """Whether a text can be a host's name: not empty, not a dash, not an address."""
     return text not in ("", "-") and not text.isspace() and not is_address(text)
@@ -265,19 +236,3 @@ def _own_address(event: Event) -> str | None:
 
 def _time_of(statement: Statement) -> int:
     return statement.at_us
-
-
-@lru_cache(maxsize=65_536)
-def _kind_of(text: str) -> int:
-    """What kinds of address a text is, in bits; 0 is none."""
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return 0
-    number = int(address)
-    kind = _IS_ADDRESS
-    if any(low <= number <= high for low, high in _INTERNAL[address.version]):
-        kind |= _IS_INTERNAL
-    if address.is_multicast or number == 0 or text.endswith(".255"):
-        kind |= _IS_GROUP
-    return kind

@@ -8,16 +8,15 @@ such minutes is one detection per source, whatever is scanned.
 from __future__ import annotations
 
 import math
-import zlib
 from typing import NamedTuple
 
 import msgspec
 
+from pandora_core.detect.addresses import is_group_address, is_internal, is_local
 from pandora_core.detect.behaviour import Context, Route
-from pandora_core.detect.names import is_group_address, is_internal, is_local
 from pandora_core.detect.recent import Recent
 from pandora_core.detect.sessions import Session, SessionBehaviour, Sessions
-from pandora_core.detect.words import amount, listed, span_of
+from pandora_core.detect.strands import HORIZONTAL, SWEEP, VERTICAL, Strand, sentence_of, title_of
 from pandora_core.model import HOUR_US, MINUTE_US, Detection, EntityRef, Event
 
 PORTS_OF_A_HOST = 8
@@ -38,7 +37,6 @@ MAX_PROBED = 50_000
 CAPACITY = 2_000
 PAUSE_US = 12 * HOUR_US
 
-_VERTICAL, _HORIZONTAL, _SWEEP = "ports", "hosts", "pings"
 _ICMP = ("icmp", "ipv6-icmp")
 _PING_TYPES = {"icmp": (None, 8, 13, 17), "ipv6-icmp": (128,)}  # echo, timestamp, mask (RFC 792, 950, 4443)
 _QUIC_PORT = 443  # a firewall that drops QUIC makes every browser look like a scanner
@@ -47,10 +45,6 @@ _LATE_MINUTES = 12  # how long a minute may still be added to by lines that arri
 _PROBE_PACKETS = 3
 _MAX_STRANDS = 32
 _EVENTS_SHOWN = 3
-_MAX_EXACT = 64
-_SKETCH_BITS = 1024
-_SKETCH_FULL = 1016
-_SPREAD = 0x9E37_79B1  # a checksum of similar texts is too regular; Knuth's multiplicative hashing spreads it
 
 
 class ProbeKey(NamedTuple):
@@ -71,42 +65,6 @@ class Minute(msgspec.Struct, gc=False):
     targets: tuple[int | str, ...] = ()
     events: tuple[tuple[int, int], ...] = ()
     is_scan: bool = False
-
-
-class Strand(msgspec.Struct, gc=False):
-    """One of the things that a scan does: the targets of one :class:`ProbeKey`, exactly as long as they are few."""
-
-    kind: str
-    what: str
-    first_us: int
-    last_us: int
-    attempts: int = 0
-    targets: set[int | str] = msgspec.field(default_factory=set)
-    sketch: bytearray = msgspec.field(default_factory=bytearray)
-
-    def add(self, target: int | str) -> None:
-        """Counts a target in; beyond :data:`_MAX_EXACT` in a bitmap (linear counting, Whang et al. 1990)."""
-        if not self.sketch:
-            self.targets.add(target)
-            if len(self.targets) <= _MAX_EXACT:
-                return
-            self.sketch = bytearray(_SKETCH_BITS // 8)
-            for known in self.targets:
-                self._sketch(known)
-            self.targets.clear()
-        self._sketch(target)
-
-    def _sketch(self, target: int | str) -> None:
-        bit = (zlib.crc32(str(target).encode()) * _SPREAD & 0xFFFF_FFFF) * _SKETCH_BITS >> 32
-        self.sketch[bit >> 3] |= 1 << (bit & 7)
-
-    @property
-    def size(self) -> int:
-        """How many different targets: exact up to :data:`_MAX_EXACT`, then within a few per cent, up to 5,000."""
-        if not self.sketch:
-            return len(self.targets)
-        bits = min(int.from_bytes(self.sketch, "big").bit_count(), _SKETCH_FULL)
-        return round(-_SKETCH_BITS * math.log1p(-bits / _SKETCH_BITS))
 
 
 class Scan(Session, kw_only=True, gc=False):
@@ -147,15 +105,15 @@ class Scans(SessionBehaviour):
         transport, port = event.transport or "", event.destination_port
         if transport in _ICMP:
             if _is_ping(event) and not _is_answered(event):
-                self._probe(ProbeKey(_SWEEP, source, "", transport), destination, HOSTS_PINGED, event_id, event)
+                self._probe(ProbeKey(SWEEP, source, "", transport), destination, HOSTS_PINGED, event_id, event)
         elif port is not None and (event.outcome == "failure" or _is_lone_probe(event)):
             is_udp = transport == "udp"
             if is_udp and port in _TRACEROUTE_PORTS:
                 return
-            self._probe(ProbeKey(_VERTICAL, source, destination, transport), port, PORTS_OF_A_HOST, event_id, event)
+            self._probe(ProbeKey(VERTICAL, source, destination, transport), port, PORTS_OF_A_HOST, event_id, event)
             if not is_udp or port != _QUIC_PORT:
                 enough = HOSTS_ON_A_UDP_PORT if is_udp else HOSTS_ON_A_PORT
-                self._probe(ProbeKey(_HORIZONTAL, source, str(port), transport), destination, enough, event_id, event)
+                self._probe(ProbeKey(HORIZONTAL, source, str(port), transport), destination, enough, event_id, event)
 
     def memory(self) -> bytes:
         return self._probed.dump()
@@ -191,7 +149,7 @@ class Scans(SessionBehaviour):
         source = Source(address)
         scan = self._scans.at(source, minute.first_us)
         scan = self._scans.at(source, minute.last_us) if minute.last_us != minute.first_us else scan
-        what = f"{what}/{transport}" if kind == _HORIZONTAL else what
+        what = f"{what}/{transport}" if kind == HORIZONTAL else what
         strand = scan.strands.get(f"{kind} {what}")
         if strand is None and len(scan.strands) < _MAX_STRANDS:
             strand = scan.strands[f"{kind} {what}"] = Strand(kind, what, minute.first_us, minute.last_us)
@@ -214,13 +172,13 @@ class Scans(SessionBehaviour):
         targets = sum(strand.size for strand in strands)
         kinds = {strand.kind for strand in strands}
         is_outside = not is_internal(source.address)
-        techniques = ["T1046"] if kinds != {_SWEEP} else []
-        techniques += (["T1018"] if _SWEEP in kinds else []) + (["T1595.001"] if is_outside else [])
-        reasons = [_sentence(strand) for strand in strands[:5]]
+        techniques = ["T1046"] if kinds != {SWEEP} else []
+        techniques += (["T1018"] if SWEEP in kinds else []) + (["T1595.001"] if is_outside else [])
+        reasons = [sentence_of(strand) for strand in strands[:5]]
         if len(strands) > 5:
             rest = f"{_MAX_STRANDS - 5} or more" if len(strands) == _MAX_STRANDS else str(len(strands) - 5)
             reasons.append(f"and {rest} other hosts or ports in the same way")
-        scanned = [strand.what for strand in strands if strand.kind == _VERTICAL]
+        scanned = [strand.what for strand in strands if strand.kind == VERTICAL]
         return Detection(
             id=scan.id,
             detector=self.name,
@@ -229,7 +187,7 @@ class Scans(SessionBehaviour):
             last_seen_us=scan.last_us,
             count=max(strand.attempts for strand in strands),
             points=round(min(60.0, 45 + 7.5 * math.log10(max(targets / HOSTS_ON_A_PORT, 1))), 1),
-            title=_title(strands),
+            title=title_of(strands),
             reasons=tuple(reasons),
             techniques=tuple(techniques),
             tactics=("discovery", "reconnaissance") if is_outside else ("discovery",),
@@ -277,32 +235,3 @@ def _is_lone_probe(event: Event) -> bool:
         and not got
         and port < source_port
     )
-
-
-def _title(strands: list[Strand]) -> str:
-    """What the largest part of a scan was, and how many parts of that kind there are."""
-    first = strands[0]
-    alike = sum(strand.kind == first.kind for strand in strands)
-    more = f" and {alike - 1} more" if alike > 1 else ""
-    if first.kind == _VERTICAL:
-        return f"scanned {_size(first, 'port')} of {first.what}{more}"
-    if first.kind == _HORIZONTAL:
-        return f"scanned {_size(first, 'host')} for port {first.what}{more}"
-    return f"pinged {_size(first, 'host')}"
-
-
-def _sentence(strand: Strand) -> str:
-    if strand.kind == _VERTICAL:
-        found = f"{_size(strand, 'port')} of {strand.what} refused or did not answer"
-        if not strand.sketch:
-            found += f": {listed(sorted(int(port) for port in strand.targets), 8)}"
-    elif strand.kind == _HORIZONTAL:
-        found = f"{_size(strand, 'host')} refused or did not answer on port {strand.what}"
-    else:
-        found = f"{_size(strand, 'host')} did not answer a ping"
-    return f"{found}; {amount(strand.attempts, 'attempt')} {span_of(strand)}"
-
-
-def _size(strand: Strand, thing: str) -> str:
-    size = strand.size
-    return f"{'about ' if strand.sketch else ''}{amount(size, thing)}"

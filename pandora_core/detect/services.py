@@ -9,8 +9,8 @@ from typing import NamedTuple
 import msgspec
 
 from pandora_core.detect.behaviour import Context, Route
-from pandora_core.detect.logons import hosts_of, is_persons, logon_id_of, shown, source_of, target_of
 from pandora_core.detect.names import user_name
+from pandora_core.detect.paths import hosts_of, is_persons, logon_id_of, shown, source_of, target_of
 from pandora_core.detect.recent import Recent
 from pandora_core.detect.sessions import Session, SessionBehaviour, Sessions
 from pandora_core.detect.words import duration

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from pandora_core.detect.addresses import is_group_address, is_internal, is_local
 from pandora_core.detect.behaviour import Context, Route
-from pandora_core.detect.names import is_group_address, is_internal, is_local, place_of
+from pandora_core.detect.names import place_of
 from pandora_core.detect.sessions import Session, SessionBehaviour, Sessions
 from pandora_core.detect.words import amount, listed, span_of
 from pandora_core.model import HOUR_US, Detection, EntityRef, Event, Severity

@@ -4,16 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pandora_core.detect.names import (
-    Names,
-    is_group_address,
-    is_internal,
-    is_local,
-    machine_of,
-    place_of,
-    short_name,
-    user_name,
-)
+from pandora_core.detect.names import Names, machine_of, place_of, short_name, user_name
 from pandora_core.model import EntityRef, Event
 from tests.unit.streams import at, lease, own_connection, ssh, windows_logon
 
@@ -179,12 +170,3 @@ def test_a_hosts_name_is_shortened_and_an_address_is_not(text: str, short: str, 
 )
 def test_accounts_are_told_from_machines(account: str, user: str, machine: str | None) -> None:
     assert (user_name(account), machine_of(account)) == (user, machine)
-
-
-def test_addresses_are_sorted_into_kinds() -> None:
-    assert [is_internal(a) for a in ("10.1.1.1", "fe80::1", "8.8.8.8", "no address")] == [True, True, False, False]
-    assert [is_group_address(a) for a in ("224.0.0.251", "ff02::1", "10.0.0.255", "255.255.255.255", "10.0.0.5")] == [
-        *(True, True, True, True),
-        False,
-    ]
-    assert [is_local(a) for a in ("127.0.0.53", "::1", "10.0.0.5")] == [True, True, False]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import msgspec
-import pytest
 
 from pandora_core.detect.scans import (
     HOSTS_ON_A_PORT,
@@ -11,7 +10,6 @@ from pandora_core.detect.scans import (
     HOSTS_PINGED,
     PORTS_OF_A_HOST,
     Scans,
-    Strand,
 )
 from pandora_core.model import Detection, EntityRef, Event, Severity
 from tests.unit.streams import OUTSIDE, at, connection, watch
@@ -144,21 +142,6 @@ def test_a_scan_fires_at_the_attempt_that_completes_it() -> None:
 def test_more_targets_are_worth_more_up_to_a_bound() -> None:
     small, large, huge = (scans(vertical(n, every_s=0.01))[0] for n in (10, 1000, 20_000))
     assert small.points < large.points <= huge.points <= 60
-
-
-@pytest.mark.parametrize("size", [100, 1000, 3000])
-def test_many_targets_are_counted_within_a_few_per_cent(size: int) -> None:
-    strand = Strand("ports", "10.0.0.6", 0, 0)
-    for number in [*range(size), *range(size // 2)]:
-        strand.add(number)
-    assert strand.size == pytest.approx(size, rel=0.08)
-
-
-def test_few_targets_are_counted_exactly() -> None:
-    strand = Strand("ports", "10.0.0.6", 0, 0)
-    for number in [*range(64), *range(64)]:
-        strand.add(number)
-    assert strand.size == 64
 
 
 def test_what_has_ended_a_scan_does_not_prolong_it() -> None:

@@ -1,0 +1,52 @@
+"""Owns what kind of address a text is: one of our own networks, of a group, of the host itself, or none."""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import lru_cache
+
+_INTERNAL: dict[int, list[tuple[int, int]]] = {4: [], 6: []}
+for _text in (
+    *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "127.0.0.0/8"),
+    *("fc00::/7", "fe80::/10", "::1/128"),
+):
+    _network = ipaddress.ip_network(_text)
+    _INTERNAL[_network.version].append((int(_network[0]), int(_network[-1])))
+_IS_ADDRESS, _IS_INTERNAL, _IS_GROUP = 1, 2, 4
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is an IPv4 or IPv6 address."""
+    return _kind_of(text) != 0
+
+
+def is_internal(address: str) -> bool:
+    """Whether an address is private, link-local or loopback (RFC 1918, 4193, 3927, 4291, 1122)."""
+    return _kind_of(address) & _IS_INTERNAL != 0
+
+
+def is_group_address(address: str) -> bool:
+    """Whether packets to an address go to no single host: multicast, broadcast, unspecified; or it is no address."""
+    kind = _kind_of(address)
+    return kind == 0 or kind & _IS_GROUP != 0
+
+
+def is_local(address: str) -> bool:
+    """Whether an address is the host itself."""
+    return address.startswith("127.") or address in ("::1", "0.0.0.0", "::")  # noqa: S104
+
+
+@lru_cache(maxsize=65_536)
+def _kind_of(text: str) -> int:
+    """What kinds of address a text is, in bits; 0 is none."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return 0
+    number = int(address)
+    kind = _IS_ADDRESS
+    if any(low <= number <= high for low, high in _INTERNAL[address.version]):
+        kind |= _IS_INTERNAL
+    if address.is_multicast or number == 0 or text.endswith(".255"):
+        kind |= _IS_GROUP
+    return kind
