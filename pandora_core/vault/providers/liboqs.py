@@ -81,43 +81,29 @@ class Library:
         return OqsSigner(self, algorithm, self._new("OQS_SIG_new", algorithm))
 
     @contextlib.contextmanager
-    def drawing(self) -> Iterator[None]:
-        """Hold the lock while liboqs draws from its usual source."""
-        with self._lock:
-            yield
+    def drawing(self, octets: Octets | None = None) -> Iterator[None]:
+        """Let liboqs draw exactly these bytes as its randomness, or from the kernel when there are none.
 
-    @contextlib.contextmanager
-    def drawing_from(self, octets: Octets) -> Iterator[None]:
-        """Let liboqs draw exactly these bytes as its randomness: how an ML-DSA key is made from a seed.
-
-        The source is global to the library, so every call that draws holds the lock; a foreign thread that does not
-        is served by the kernel.
+        It is how an ML-DSA key is made from a seed. The source is global to the library, so every call that draws
+        holds the lock; a foreign thread that does not is served by the kernel.
 
         Raises:
             ProviderError: other than exactly these bytes were drawn.
         """
-        source, drawn = ctypes.addressof(ctypes.c_char.from_buffer(octets)), 0
-        owner = threading.get_ident()
-
-        def dispense(target: int, size: int) -> None:
-            nonlocal drawn
-            if threading.get_ident() != owner:
-                ctypes.memmove(target, os.urandom(size), size)
-                return
-            drawn += size
-            if drawn <= len(octets):
-                ctypes.memmove(target, source + drawn - size, size)
-
-        callback = _RandomSource(dispense)
         with self._lock:
+            if octets is None:
+                yield
+                return
+            script = _Script(octets)
+            callback = _RandomSource(script.dispense)
             self.c.OQS_randombytes_custom_algorithm(callback)
             try:
                 yield
             finally:
                 self.c.OQS_randombytes_switch_algorithm(b"system")
-        if drawn != len(octets):
+        if script.drawn != len(octets):
             raise ProviderError(
-                f"liboqs drew {drawn} bytes for a seed of {len(octets)}", hint="pandora vault selftest"
+                f"liboqs drew {script.drawn} random bytes where {len(octets)} are due", hint="pandora vault selftest"
             )
 
     def _new(self, function: str, algorithm: str) -> int:
@@ -139,6 +125,24 @@ class Library:
         self.c.OQS_SIG_verify_with_ctx_str.argtypes = [pointer, pointer, size, pointer, size, pointer, size, pointer]
 
 
+class _Script:
+    """Randomness that is fixed beforehand, for the thread that made it. Nothing may be raised into C."""
+
+    def __init__(self, octets: Octets) -> None:
+        self.drawn = 0
+        self._size = len(octets)
+        self._kept = ctypes.c_char.from_buffer(octets)
+        self._owner = threading.get_ident()
+
+    def dispense(self, target: int, size: int) -> None:
+        if threading.get_ident() != self._owner:
+            ctypes.memmove(target, os.urandom(size), size)
+            return
+        if self.drawn + size <= self._size:
+            ctypes.memmove(target, ctypes.addressof(self._kept) + self.drawn, size)
+        self.drawn += size
+
+
 class OqsKem:
     """A :class:`~pandora_core.vault.providers.Kem`; the expanded key lives for one call."""
 
@@ -153,10 +157,11 @@ class OqsKem:
         with self._expand(seed) as (_, public_key):
             return public_key
 
-    def encapsulate(self, public_key: bytes) -> Encapsulated:
+    def encapsulate(self, public_key: bytes, m: Octets | None = None) -> Encapsulated:
+        """``m`` [32 bytes] takes the place of randomness, for known answers."""
         ciphertext = ctypes.create_string_buffer(self._sizes.ciphertext)
         shared_secret = Secret(_SHARED_SECRET_BYTES)
-        with self._library.drawing():
+        with self._library.drawing(m):
             status = self._library.c.OQS_KEM_encaps(
                 self._handle, ciphertext, _pointer(shared_secret.view), _pointer(public_key)
             )
@@ -203,10 +208,11 @@ class OqsSigner:
         with self._expand(seed) as (_, public_key):
             return public_key
 
-    def sign(self, seed: Octets, message: bytes, context: bytes) -> bytes:
+    def sign(self, seed: Octets, message: bytes, context: bytes, rnd: Octets | None = None) -> bytes:
+        """``rnd`` [32 bytes] takes the place of randomness, for known answers; zeros sign deterministically."""
         signature = ctypes.create_string_buffer(self._sizes.signature)
         size = ctypes.c_size_t(self._sizes.signature)
-        with self._expand(seed) as (expanded, _), self._library.drawing():
+        with self._expand(seed) as (expanded, _), self._library.drawing(rnd):
             status = self._library.c.OQS_SIG_sign_with_ctx_str(
                 self._handle,
                 signature,
@@ -239,7 +245,7 @@ class OqsSigner:
     def _expand(self, seed: Octets) -> Iterator[tuple[Secret, bytes]]:
         public_key = ctypes.create_string_buffer(self._sizes.public_key)
         with Secret.copy_of(seed) as drawn, Secret(self._expanded_bytes) as expanded:
-            with self._library.drawing_from(drawn.view):
+            with self._library.drawing(drawn.view):
                 status = self._library.c.OQS_SIG_keypair(self._handle, public_key, _pointer(expanded.view))
             if status != _SUCCESS:
                 raise ProviderError("liboqs made no key from a seed", hint="pandora vault selftest")
