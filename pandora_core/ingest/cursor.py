@@ -70,6 +70,14 @@ class Cursor(Protocol):
         """What proves that the content before :attr:`offset` is unchanged."""
         ...
 
+    def seen(self) -> tuple[int, bytes]:
+        """How far the content was read, whether or not it was taken; and what proves it."""
+        ...
+
+    def forget_rest(self) -> None:
+        """Drop the unfinished record at the end of what was read."""
+        ...
+
     def release(self) -> None:
         """Let go of what is in memory: everything was taken."""
         ...
@@ -135,6 +143,14 @@ class LineCursor:
     def buffered_bytes(self) -> int:
         return self.stream.tell() - self.offset
 
+    def seen(self) -> tuple[int, bytes]:
+        if self._gap is not None:
+            return self.offset, self.tail()
+        return self._stop + len(self._rest), (self._before + self._block)[-BEFORE_BYTES:]
+
+    def forget_rest(self) -> None:
+        self._rest, self._gap = b"", None
+
     def release(self) -> None:
         self._clear(self._stop, self.tail())
 
@@ -171,11 +187,7 @@ class LineCursor:
             self.at_end = True
             return False
         data = self.stream.read(self.chunk_bytes)
-        if self.stream.tell() == len(data) and not data.startswith(self.head):
-            self.stream.seek(0)
-            raise ContentChanged("the file no longer starts as it did")
-        if len(self.head) < HEAD_HASH_BYTES:
-            self._grow_head(data)
+        self._check_head(data)
         if not data and self._delimiter not in self._rest:
             return self._load_end()
         self.at_end = False
@@ -325,8 +337,15 @@ class LineCursor:
         self._positions.append(position)
         self._lengths.append(length)
 
-    def _grow_head(self, data: bytes) -> None:
+    def _check_head(self, data: bytes) -> None:
+        """The first bytes were looked at before they are read: they must be the same, and may be more."""
         position = self.stream.tell() - len(data)
+        if position >= HEAD_HASH_BYTES:
+            return
+        expected = self.head[position:]
+        if expected[: len(data)] != data[: len(expected)] or (expected and not data):
+            self.stream.seek(position)
+            raise ContentChanged("the file no longer starts as it did")
         if position <= len(self.head):
             self.head = (self.head[:position] + data)[:HEAD_HASH_BYTES]
 

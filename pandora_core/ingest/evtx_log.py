@@ -2,13 +2,14 @@
 
 A log is a header of 4 KiB and chunks of 64 KiB, each of which stands for itself ([MS-EVEN6], libyal's description of
 the format). The chain of records in a chunk is walked here, which gives the records their positions and the log its
-identity (record ids and times); what is in them is decoded by :mod:`pandora_core.ingest.evtx_worker`.
+identity (ids, times and checksums); what is in them is decoded by :mod:`pandora_core.ingest.evtx_worker`.
 A position is the byte where the chunk starts plus the record's place in the chunk, so it only grows.
 """
 
 from __future__ import annotations
 
 import struct
+import zlib
 from typing import NamedTuple
 
 from pandora_core.errors import SourceError
@@ -30,8 +31,11 @@ _RECORD_MAGIC = 0x2A2A
 _HEAD_LINES = 32
 _PATIENCE = 3
 """After the parser gave up on so many chunks of a log the others are not tried: each may have cost seconds."""
-_HEAD_RECORDS = HEAD_HASH_BYTES // _RECORD.size
-_TAIL_RECORDS = BEFORE_BYTES // _RECORD.size
+_START_BYTES = _RECORD.size + 4
+"""What stands for a record: its start and a checksum of it all. Exported logs number from 1 and give no times, so
+that the starts alone are alike in many of them."""
+_HEAD_RECORDS = HEAD_HASH_BYTES // _START_BYTES
+_TAIL_RECORDS = BEFORE_BYTES // _START_BYTES
 
 
 class Chunk(NamedTuple):
@@ -103,6 +107,12 @@ class EvtxCursor:
     def buffered_bytes(self) -> int:
         return sum(len(text) for text in self._texts[self._next :] if isinstance(text, bytes))
 
+    def seen(self) -> tuple[int, bytes]:
+        return self._offset, self.tail()
+
+    def forget_rest(self) -> None:
+        """Records are complete."""
+
     def release(self) -> None:
         self._tail, self._chunk = self.tail(), None
         self._texts, self._positions, self._next = [], [], 0
@@ -150,7 +160,7 @@ class EvtxCursor:
         self._chunk, self._next, self.at_end = chunk, 0, False
         self._texts = texts[taken:]
         self._positions = list(range(chunk.start + taken, chunk.start + len(texts)))
-        if len(self.head) < HEAD_HASH_BYTES - _RECORD.size:
+        if len(self.head) < HEAD_HASH_BYTES - _START_BYTES:
             self.head = head_of(self.stream)
 
     def _decoded(self, chunk: Chunk) -> list[bytes | BadLine]:
@@ -165,7 +175,7 @@ class EvtxCursor:
         lines = {record.record_id: record.line for record in records if not record.fault}
         fault = next((record.fault for record in records if record.fault), "the record is damaged")
         bad = BadLine(f"{where}: {fault}")
-        return [lines.get(_RECORD.unpack(start)[2], bad) for start in chunk.records]
+        return [lines.get(_RECORD.unpack_from(start)[2], bad) for start in chunk.records]
 
     def _show_damage(self) -> None:
         damage = self.stream.damage()
@@ -234,7 +244,8 @@ def _record_starts(data: bytes) -> list[bytes]:
         magic, size, _, _ = _RECORD.unpack_from(data, place)
         if magic != _RECORD_MAGIC or size < _RECORD.size:
             break
-        starts.append(data[place : place + _RECORD.size])
+        checksum = zlib.crc32(data[place : place + size]).to_bytes(4, "little")
+        starts.append(data[place : place + _RECORD.size] + checksum)
         place += size
     return starts
 

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from pandora_core.errors import SourceError
 from pandora_core.ingest.container import HEAD_BYTES, is_evtx
 from pandora_core.ingest.format import LogFormat
-from pandora_core.ingest.listing import Stat
 from pandora_core.ingest.logfile import LogFile
 from pandora_core.ingest.rotation import Checkpoint, Opener, Proof, exactly, holds, members_at, native, prove
 from pandora_core.ingest.stream import Stream
@@ -66,7 +65,7 @@ class Judge:
 
     def likeness(self, other: LogFile, stream: Stream) -> Likeness:
         """What a content is to a file that is being read, and if that was deleted, to what was read of it."""
-        known = other.checkpoint()
+        known = other.seen()
         place = Place(other.place(), other.member)
         if self.is_still(other, place):
             return self._to_place(place, known.format, stream)
@@ -77,20 +76,24 @@ class Judge:
 
     def is_still(self, file: LogFile, place: Place) -> bool:
         """Whether a file being read, which by its inode is at a place, is that: inodes are reused."""
-        known = file.checkpoint()
+        return self._proves(place, file.seen())
+
+    def is_seen_at(self, file: LogFile, places: Iterable[str]) -> bool:
+        """Whether one of the places holds all that was seen of a file, the unfinished line at its end included."""
+        seen = file.seen()
+        return any(self._proves(Place(path, member), seen) for path in places for member in members_at(path))
+
+    def _holds(self, place: Place, known: Checkpoint) -> bool:
         try:
             with closing(self._opener.open(*place)) as stream:
-                return holds(prove(stream, known.offset), known)
+                return self.proof_of(known, stream) is not None
         except (OSError, SourceError):
             return False
 
-    def _holds(self, place: Place, known: Checkpoint) -> bool:
-        here = Stat.at(place.path)
+    def _proves(self, place: Place, known: Checkpoint) -> bool:
         try:
             with closing(self._opener.open(*place)) as stream:
-                if (here.device, here.inode) == (known.device, known.inode):
-                    return holds(prove(stream, known.offset), known)
-                return self.proof_of(known, stream) is not None
+                return holds(prove(stream, known.offset), known)
         except (OSError, SourceError):
             return False
 

@@ -44,7 +44,7 @@ class Stat(NamedTuple):
             return NOWHERE
 
     def is_same_file(self, other: Stat) -> bool:
-        return self[:2] == other[:2]
+        return self[:2] == other[:2] and self.inode >= 0
 
 
 NOWHERE = Stat(-1, -1, 0, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -78,9 +79,21 @@ class LogFile:
     def place(self) -> str:
         """A path at which the file itself can be opened: its own, or when it has lost that, its open descriptor's."""
         descriptor = self.cursor.stream.descriptor()
-        if descriptor < 0 or Stat.at(self.path).is_same_file(self.stat):
+        if descriptor < 0 or self.is_at(self.path):
             return self.path
         return f"/dev/fd/{descriptor}"
+
+    def is_at(self, path: str) -> bool:
+        """Whether the file, by its inode, is at a path."""
+        return Stat.at(path).is_same_file(self.stat)
+
+    def is_complete(self) -> bool:
+        """Whether the content itself says that nothing can follow."""
+        try:
+            return self.cursor.stream.is_complete()
+        except (OSError, SourceError) as error:
+            self.problem = str(error)
+            return False
 
     def read(self, max_lines: int) -> Lines:
         """The next complete records: ``max_lines`` where there are so many; none when there is nothing new.
@@ -158,16 +171,23 @@ class LogFile:
     def move(self, path: str) -> None:
         """The same file has another name."""
         self.path = path
+        self.problem = ""
         self.quiet_since = time.time()
         self.cursor.stream.moved(path)
 
-    def cut_off(self) -> None:
-        """What the file held is gone: what was read of it is all that there will be."""
+    def seen(self) -> Checkpoint:
+        """A checkpoint that proves all that was read of the file, the unfinished line at its end included."""
+        offset, tail = self.cursor.seen()
+        return replace(self.checkpoint(), offset=offset, tail_hash=hashed(tail))
+
+    def cut_off(self, *, keeps_rest: bool) -> None:
+        """What the file held is gone. ``keeps_rest``: the unfinished line that was read of it is its last."""
+        if not keeps_rest:
+            self.cursor.forget_rest()
         self.cursor.stream.close()
         self.cursor.stream = EndedStream(self.cursor.stream.tell())
         self.stat = NOWHERE
-        self.has_changed = False
-        self.is_rotated = True
+        self.problem, self.has_changed, self.is_rotated = "", False, True
         self.cursor.finish()
 
     def _new_decoder(self) -> Decoder:

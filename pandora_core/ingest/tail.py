@@ -201,7 +201,7 @@ class Follower:
     def _should_end(self, file: LogFile) -> bool:
         if not self._follow or not file.cursor.at_end or file.has_changed:
             return False
-        if file.cursor.stream.is_complete():
+        if file.is_complete():
             return True
         quiet_s = time.time() - file.quiet_since
         if file.is_rotated or file.is_static:
@@ -213,37 +213,41 @@ class Follower:
         for file in self.files:
             if file.problem:
                 self._say(ChangeKind.UNREADABLE, file.path, file.member, file.problem, file)
-        for file in list(self._at.values()):
-            here = self._now.get(file.path)
-            if here is None or here.problem or not here.stat.is_same_file(file.stat):
-                self._follow_rename(file)
-            elif file.has_changed:
-                self._follow_copy(file)
-            else:
-                file.wake(here.stat)
+        self._follow_renames()
+        for file in [file for file in self.files if file.has_changed or (file.problem and file in self._loose)]:
+            self._follow_copy(file)
+        for file in self._at.values():
+            file.wake(self._now[file.path].stat)
         for file in [file for file in self._loose if file.path != STDIN]:
-            if file.has_changed or file.problem:
-                self._follow_copy(file)
             file.cursor.at_end = False
-            file.is_rotated |= not Stat.at(file.path).is_same_file(file.stat)
+            file.is_rotated |= not file.is_at(file.path)
         for file in self.files:
             file.is_rotated |= self._is_rotated(file.path, file.origin)
 
-    def _follow_rename(self, file: LogFile) -> None:
-        """A path holds another file now, or none: the file itself is read on under its new name, or nameless."""
-        self._detach(file)
-        member, path = file.member, file.path
-        self._note_rotation(file)
-        for each in self._now.values():
-            if each.stat.is_same_file(file.stat) and (each.path, member) not in self._at:
-                self._at[each.path, member] = file
-                file.move(each.path)
-                file.wake(each.stat)
-                break
-        else:
-            self._loose.append(file)
-            file.move(next((each for each in siblings(path) if Stat.at(each).is_same_file(file.stat)), path))
-        self._say(ChangeKind.MOVED, file.path, member, f"was {path}", file)
+    def _follow_renames(self) -> None:
+        """Files are read on under their new names; one that has none any more, by its descriptor."""
+        gone = [file for file in self._at.values() if not self._is_listed(file)]
+        for file in gone:
+            self._detach(file)
+            self._note_rotation(file)
+        places = {each.stat[:2]: each for each in self._now.values()} if gone or self._loose else {}
+        for file in [*gone, *(file for file in self._loose if file.path != STDIN and not file.is_at(file.path))]:
+            here = places.get(file.stat[:2])
+            path = here.path if here else next((each for each in siblings(file.path) if file.is_at(each)), "")
+            if path and self._is_still(file, path):
+                file.move(path)
+                self._say(ChangeKind.MOVED, path, file.member, f"was {file.origin}", file)
+            if file in self._loose:
+                self._loose.remove(file)
+            self._attach(file)
+
+    def _is_still(self, file: LogFile, path: str) -> bool:
+        """Whether the file that has this inode is the one that was read; an open one keeps its inode to itself."""
+        return file.cursor.stream.descriptor() >= 0 or self._judge.is_still(file, Place(path, file.member))
+
+    def _is_listed(self, file: LogFile) -> bool:
+        here = self._now.get(file.path)
+        return here is not None and not here.problem and here.stat.is_same_file(file.stat)
 
     def _follow_copy(self, file: LogFile) -> None:
         """A file was emptied or overwritten: what was not read of it is read from the copy that was made before."""
@@ -251,9 +255,9 @@ class Follower:
         self._seen.pop(file.path, None)
         self._note_rotation(file)
         path = file.path
-        place = self._judge.find(file.checkpoint(), siblings(path), self._at.__contains__)
+        place = self._judge.find(file.seen(), siblings(path), self._is_taken)
         if place is None:
-            file.cut_off()
+            file.cut_off(keeps_rest=not self._judge.is_seen_at(file, siblings(path)))
             self._loose.append(file)
             reason = "emptied or overwritten; no copy of what it held was found"
         else:
@@ -271,7 +275,7 @@ class Follower:
 
     def _attach(self, file: LogFile) -> None:
         """Count a file among those that are read: by its place if a source names that, else as a loose one."""
-        if file.path in self._now and (file.path, file.member) not in self._at:
+        if self._is_listed(file) and (file.path, file.member) not in self._at:
             self._at[file.path, file.member] = file
         else:
             self._loose.append(file)
@@ -320,29 +324,22 @@ class Follower:
 
     def _identify(self, file: Listed, member: str) -> None:
         """Find out whether a content was read before or is being read; if not, begin to read it."""
-        if self._is_known_inode(file, member) or self._is_twin(file, member):
+        here = [known for known in self._known.at(*file.stat[:2]) if known.member == member]
+        if any(known.finished and (known.size_bytes, known.modified_ns) == file.stat[2:] for known in here):
+            self._say(ChangeKind.SKIPPED, file.path, member, "read already")
+            return
+        if self._is_twin(file, member):
             return
         with closing(self._opener.open(file.path, member)) as stream:
             head = head_of(stream)
-            if head and (self._is_known(file, member, stream, head) or self._is_read(file, member, stream, head)):
+            if not head:
+                return
+            if self._is_known(file, member, stream, [*here, *self._known.starting(head)]):
+                return
+            if self._is_read(file, member, stream, head) or self._is_known_header(file, member, stream, here):
                 return
             stream.seek(0)
             self._begin(file, member, stream)
-
-    def _is_known_inode(self, file: Listed, member: str) -> bool:
-        """Whether it is a file that was read before and still holds that content."""
-        for known in self._known.at(*file.stat[:2]):
-            if known.member != member:
-                continue
-            if known.finished and (known.size_bytes, known.modified_ns) == file.stat[2:]:
-                self._say(ChangeKind.SKIPPED, file.path, member, "read already")
-                return True
-            with closing(self._opener.open(file.path, member)) as stream:
-                proof = prove(stream, known.offset)
-            if proof is not None and holds(proof, known):
-                self._resume(file, member, known, has_more=proof.has_more)
-                return True
-        return False
 
     def _is_twin(self, file: Listed, member: str) -> bool:
         """Whether it is a file that is being read, under another of its names."""
@@ -350,7 +347,7 @@ class Follower:
             if not twin.stat.is_same_file(file.stat) or twin.member != member or twin.has_changed:
                 continue
             if twin in self._loose:
-                if not self._judge.is_still(twin, Place(file.path, member)):
+                if not self._is_still(twin, file.path):
                     continue
                 self._loose.remove(twin)
                 twin.move(file.path)
@@ -361,15 +358,26 @@ class Follower:
             return True
         return False
 
-    def _is_known(self, file: Listed, member: str, stream: Stream, head: bytes) -> bool:
-        """Whether the content was read before, from a file of another name and inode."""
-        for known in self._known.starting(head):
+    def _is_known(self, file: Listed, member: str, stream: Stream, candidates: list[Checkpoint]) -> bool:
+        """Whether the content is one of those that were read before, perhaps under another name."""
+        for known in candidates:
             proof = self._judge.proof_of(known, stream)
             if proof is not None:
                 self._resume(file, member, known, has_more=proof.has_more)
                 return True
             if self._judge.is_beginning_of(known, stream):
                 self._say(ChangeKind.SKIPPED, file.path, member, f"read already, as a part of {native(known.path)}")
+                return True
+        return False
+
+    def _is_known_header(self, file: Listed, member: str, stream: Stream, here: list[Checkpoint]) -> bool:
+        """Whether it is a file of which no more than the header was read; under another name that is no proof."""
+        for known in here:
+            if native(known.path) != file.path:
+                continue
+            proof = prove(stream, known.offset)
+            if proof is not None and holds(proof, known):
+                self._resume(file, member, known, has_more=proof.has_more)
                 return True
         return False
 
@@ -444,12 +452,13 @@ class Follower:
     def _recover(self) -> None:
         """Find contents that were not read to their end before, and are not where they were: rotated out of sight."""
         if self._missing is None:
-            self._missing = dict.fromkeys((known for known in self._known.unfinished() if self._is_ours(known)), 0)
+            ours = [known for known in self._known.unfinished() if self._is_ours(known)]
+            self._missing = dict.fromkeys(sorted(ours, key=lambda known: -known.offset), 0)
         for known in [known for known in self._missing if known not in self._known]:
             del self._missing[known]
         for known, looks in list(self._missing.items()):
             path = native(known.path)
-            place = self._judge.find(known, [path, *siblings(path, known.modified_ns)], self._at.__contains__)
+            place = self._judge.find(known, [path, *siblings(path, known.modified_ns)], self._is_taken)
             if place is not None:
                 file = Listed(place.path, SourceSpec(native(known.source)), Stat.at(place.path))
                 self._resume(file, place.member, known, has_more=True)
@@ -486,12 +495,15 @@ class Follower:
                 if path not in self._now and is_rotation_of(path, origin)
             ]
             for each in self._likely_known_first(found):
-                if not any(file.path == each.path for file in self.files):
+                if not any(file.path == each.path and file.is_at(each.path) for file in self.files):
                     self._examine(each)
             if looks > 1:
                 self._rotated[origin] = _Rotation(spec, since_ns, looks - 1)
             else:
                 del self._rotated[origin]
+
+    def _is_taken(self, place: Place) -> bool:
+        return any((file.path, file.member) == place and file.is_at(place.path) for file in self.files)
 
     def _is_ours(self, known: Checkpoint) -> bool:
         path = native(known.path)
