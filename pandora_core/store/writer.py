@@ -217,7 +217,9 @@ def _show(connection: Connection, fired: Sequence[Fired]) -> None:
     c = schema.shown_events.c
     now = {(item.detection.id, number) for item in fired for number in item.detection.event_ids}
     ids = [item.detection.id for item in fired]
-    before = {(row[0], row[1]) for row in connection.execute(select(schema.shown_events).where(c.detection_id.in_(ids)))}
+    before = {
+        (row[0], row[1]) for row in connection.execute(select(schema.shown_events).where(c.detection_id.in_(ids)))
+    }
     _insert(connection, schema.shown_events, ({"detection_id": d, "event_id": e} for d, e in sorted(now - before)))
     for detection_id, event_id in sorted(before - now):
         gone = (c.detection_id == detection_id, c.event_id == event_id)

@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.bench_ingest [--lines N] [--profile] [PATH ...]
 
-Without a path it reads a made-up conn.log of N lines (a million). Everything is stored, by one process. The raw limits
-are measured in the same run, on the first lines of the log: splitting them at tabs, and inserting finished rows
-into a table with three indexes in transactions of a thousand.
+Without a path it reads a made-up conn.log of N lines (a million). Everything is stored, by one process. The raw
+limits are measured in the same run, on the first lines of the log: splitting them at tabs, and inserting finished
+rows into a table with three indexes in transactions of a thousand.
 """
 
 from __future__ import annotations

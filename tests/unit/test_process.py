@@ -10,7 +10,14 @@ import pytest
 from pandora_core.errors import EngineRunningError
 from pandora_core.process import engine_lock, running_pid, stop_engine
 
-HOLDER = "import sys,time; from pathlib import Path; from pandora_core.process import engine_lock\nwith engine_lock(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+HOLDER = """
+import sys, time
+from pathlib import Path
+from pandora_core.process import engine_lock
+with engine_lock(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
 
 
 def holder(data: Path) -> subprocess.Popen[str]:
