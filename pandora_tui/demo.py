@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from pandora_core import bootstrap, process
+from pandora_core import config, process
 from pandora_core.cli.output import json_option, say
-from pandora_tui.stage import LOGS, Play, staged
+from pandora_tui.stage import Play, staged
 
 
 @click.command()
@@ -29,8 +29,6 @@ def demo(headless: bool, speed: float, seconds: float | None, seed: int, as_json
     """
     show = _headless(as_json, seconds) if headless or as_json else _console(seconds)
     with staged(Play(speed, seed)) as data:
-        with bootstrap.operating(data) as operator:
-            operator.add_source(str(data / LOGS), "auto", temporary=True, at_us=bootstrap.now_us())
         return show(data)
 
 
@@ -42,7 +40,7 @@ def _console(seconds: float | None) -> Callable[[Path], int]:
     from pandora_tui.terminal import check_terminal, is_tty
 
     check_terminal(os.environ, is_tty=is_tty())
-    return lambda data: open_console(bootstrap.settings_of(data), own_engine=True, seconds=seconds)
+    return lambda data: open_console(config.load(data), own_engine=True, seconds=seconds)
 
 
 def _headless(as_json: bool, seconds: float | None) -> Callable[[Path], int]:

@@ -7,6 +7,7 @@ which is when the demo leaves, is killed, or loses its terminal: no engine and n
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,7 @@ HEAD_START_HOURS = 8.0
 """Event time that has gone by when the demo opens: the night, in which little happens."""
 
 _CLEAR_S = 30.0
+_NICE = 5  # the console comes first
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,14 @@ def staged(play: Play) -> Iterator[Path]:
             player.wait(_CLEAR_S)
 
 
+def follow_logs(data: Path) -> None:
+    """Have the folder's engine read what is played."""
+    from pandora_core import bootstrap  # here, so that the demo paints before sqlalchemy is imported
+
+    with bootstrap.operating(data) as operator:
+        operator.add_source(str(data / LOGS), "auto", temporary=True, at_us=bootstrap.now_us())
+
+
 def play_until(data: Path, play: Play, stop: threading.Event) -> None:
     """Play a scenario into the folder's logs, the head start at once, then as time goes by, until ``stop`` is set."""
     import time
@@ -84,9 +94,11 @@ def clear(data: Path) -> None:
 def main(arguments: list[str]) -> None:
     """Play and clear away, as :func:`staged` starts it."""
     data, play = Path(arguments[0]), Play(float(arguments[1]), int(arguments[2]), float(arguments[3]))
+    os.nice(_NICE)
     stop = threading.Event()
     threading.Thread(target=_wait_for_the_end, args=[stop], daemon=True).start()
     try:
+        follow_logs(data)
         play_until(data, play, stop)
     finally:
         stop.wait()
