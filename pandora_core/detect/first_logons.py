@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -60,10 +59,16 @@ class Arrival(Session, kw_only=True, gc=False):
 
     since_us: int = 0
     uses: tuple[Use, ...] = ()
+    elevated_us: int | None = None
 
     @property
     def is_elevated(self) -> bool:
-        return any(use.is_elevated for use in self.uses)
+        """Whether somebody had administrator rights within the first hour."""
+        return self.elevated_us is not None and self.elevated_us <= self.first_us + FIRST_USES_US
+
+    def elevate(self, at_us: int) -> None:
+        """Notes that a log-on at a time had administrator rights."""
+        self.elevated_us = at_us if self.elevated_us is None else min(self.elevated_us, at_us)
 
 
 class FirstLogons(SessionBehaviour):
@@ -171,7 +176,9 @@ class FirstLogons(SessionBehaviour):
         end_us = uses[0].at_us + FIRST_USES_US
         arrival.uses = tuple(known for known in uses[:_MAX_USES] if known.at_us <= end_us)
         arrival.first_us, arrival.last_us = arrival.uses[0].at_us, arrival.uses[-1].at_us
-        if use.logon_id and not use.is_elevated:
+        if use.is_elevated:
+            arrival.elevate(use.at_us)
+        elif use.logon_id:
             _append(self._paths, _AtHost(path.target, use.logon_id), path)
         if arrival.fired_event_id:
             self._arrivals.mark(path, arrival)
@@ -187,10 +194,10 @@ class FirstLogons(SessionBehaviour):
         self._privileged.put(_AtHost(target, logon_id), True)
         for path in self._paths.get(_AtHost(target, logon_id)) or ():
             for arrival in self._arrivals.of(path):
-                if _elevate(arrival.uses, logon_id):
-                    self._arrivals.mark(path, arrival)
+                arrival.elevate(event.at_us)
+                self._arrivals.mark(path, arrival)
         for unplaced in self._unplaced.get(_AtHost(target, user_name(event.user or ""))) or ():
-            _elevate([unplaced.use], logon_id)
+            unplaced.use.is_elevated |= unplaced.use.logon_id == logon_id
 
     def _render(self, path: Path, arrival: Arrival) -> Detection:
         names, at_us = self._names, arrival.first_us
@@ -254,14 +261,6 @@ def _service_host(event: Event) -> str | None:
         return None if kind.casefold() == "krbtgt" else place_of(host.partition("/")[0].partition(":")[0])
     machine = machine_of(service)
     return place_of(machine) if machine else None
-
-
-def _elevate(uses: Iterable[Use], logon_id: str) -> bool:
-    """Notes that a log-on has administrator rights; whether that was news."""
-    news = [use for use in uses if use.logon_id == logon_id and not use.is_elevated]
-    for use in news:
-        use.is_elevated = True
-    return bool(news)
 
 
 def _append(table: Recent[_AtHost, list[V]], key: _AtHost, value: V) -> None:

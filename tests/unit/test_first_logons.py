@@ -70,6 +70,16 @@ def test_administrator_rights_come_with_the_log_on_or_with_its_privileges(comes_
     assert first.detection.title.endswith("with administrator rights")
 
 
+def test_administrator_rights_are_not_overlooked_on_a_busy_path() -> None:
+    events = [windows_logon(at(n), logon_id=f"0x{n + 1:x}") for n in range(40)]
+    (first,) = firsts(*events, windows_logon(at(50), is_elevated=True))
+    (assigned,) = firsts(*events, privileges(at(39), logon_id="0x28"))
+    assert first.detection.points == assigned.detection.points == ADMINISTRATOR_POINTS
+    assert "16 log-ons or more as alice" in first.detection.reasons[1]
+    (later,) = firsts(*events, windows_logon(at(70), is_elevated=True))
+    assert later.detection.points == POINTS
+
+
 def test_privileges_of_another_session_do_not_count() -> None:
     (first,) = firsts(windows_logon(at()), privileges(at(), logon_id="0xother"), privileges(at(), host="WS-7"))
     assert first.detection.points == POINTS
