@@ -106,7 +106,7 @@ class Header:
 def _commitment(profile: Profile, vault_id: bytes, generation: int, master: Secret) -> bytes:
     info = Context(Kind.COMMITMENT, profile, vault_id, epoch=generation).encode()
     with kdf.derive(master.view, salt=vault_id, info=info, size_bytes=kdf.KEY_BYTES) as derived:
-        return bytes(derived.view)
+        return derived.reveal()
 
 
 def _kek_context(profile: Profile, vault_id: bytes, epoch: int) -> Context:

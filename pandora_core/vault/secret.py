@@ -37,8 +37,8 @@ class Protection(NamedTuple):
 class Secret:
     """A buffer of secret bytes, zeroed when it is wiped, left as a context, or collected.
 
-    ``view`` is the only way in: a writable memoryview that raises ``ValueError`` once the secret is wiped. Do not
-    keep slices of it, since the memory is used again.
+    ``view`` is the way in: a writable memoryview that raises ``ValueError`` once the secret is wiped, so hold the
+    secret for as long as its view. Do not keep slices of it, since the memory is used again.
     """
 
     __slots__ = ("__weakref__", "_cell", "_view")
@@ -79,6 +79,10 @@ class Secret:
     def view(self) -> memoryview:
         """The bytes, in place."""
         return self._view
+
+    def reveal(self) -> bytes:
+        """A copy that nothing can wipe: for what is no secret after all, and for the moment a person is shown it."""
+        return bytes(self._view)
 
     def narrow(self, start: int, stop: int) -> None:
         """Keep only ``[start:stop]`` in sight; the rest stays until the whole is wiped."""

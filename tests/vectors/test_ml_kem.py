@@ -34,7 +34,7 @@ def test_keys_and_decapsulation_agree_with_wycheproof(provider, algorithm, vecto
         seed, ciphertext = bytes.fromhex(test["seed"]), bytes.fromhex(test["c"])
         try:
             secret = kem.decapsulate(seed, ciphertext)
-            right = bytes(secret.view).hex() == test["K"] and kem.public_key(seed).hex() == test["ek"]
+            right = secret.reveal().hex() == test["K"] and kem.public_key(seed).hex() == test["ek"]
         except VaultError:
             right = False
         assert right == (test["result"] == "valid"), test["tcId"]
@@ -59,7 +59,7 @@ def test_encapsulation_keys_are_refused_or_taken_as_wycheproof_says(provider, al
             continue
         kem.encapsulate(public_key)
         if made := encapsulate_with(kem, public_key, m):
-            assert (made.ciphertext.hex(), bytes(made.shared_secret.view).hex()) == (test["c"], test["K"])
+            assert (made.ciphertext.hex(), made.shared_secret.reveal().hex()) == (test["c"], test["K"])
     assert len(tests) > 260
 
 
@@ -84,7 +84,7 @@ def test_encapsulation_agrees_with_acvp(provider, algorithm, vector_json):
         public_key = bytes.fromhex(test["ek"])
         kem.encapsulate(public_key)
         if made := encapsulate_with(kem, public_key, bytes.fromhex(test["m"])):
-            found = (made.ciphertext.hex(), bytes(made.shared_secret.view).hex())
+            found = (made.ciphertext.hex(), made.shared_secret.reveal().hex())
             assert found == (test["c"].lower(), test["k"].lower())
     assert len(group["tests"]) == 25
 
