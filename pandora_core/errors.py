@@ -103,7 +103,7 @@ class OpenFailedError(VaultError):
 
 
 class VaultFormatError(VaultError):
-    """Not one of the vault's formats, or a version, length or bound that is refused; known from public bytes alone."""
+    """Not one of the vault's formats, or a version, length or bound refused; known from public bytes alone."""
 
 
 class TamperedError(VaultError):

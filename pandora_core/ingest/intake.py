@@ -94,20 +94,19 @@ class Feed:
                     stop = max(place, start + 1)
                     break
         self._cursor = stop
+        self._find_head()
         if stop >= run.stop:
             self._run, self._base = None, self.file.checkpoint()
-        else:
-            self._find_head()
         return run._replace(start=start, stop=stop)
 
     def _find_head(self) -> None:
+        """When the next item is due: an event at its time, anything else with the event before it."""
         assert self._run is not None
-        decoded = self._run.decoded
-        for place in range(self._cursor, len(decoded)):
-            item = decoded[place]
-            if type(item) is Event:
-                self.head_us = item.at_us
-                return
+        decoded, place = self._run.decoded, self._cursor
+        while place >= 0 and (place == len(decoded) or type(decoded[place]) is not Event):
+            place -= 1
+        if place >= 0:
+            self.head_us = decoded[place].at_us  # type: ignore[union-attr]
 
 
 class Intake:
@@ -146,9 +145,9 @@ class Intake:
         """The next lines in the order of event time, ``limit`` of them or as many as there are."""
         runs: list[Run] = []
         while limit > 0 and self._heap:
-            number = heapq.heappop(self._heap)[-1]
+            _, name, number = heapq.heappop(self._heap)
             feed = self._feeds[number]
-            run = feed.take(limit, self._heap[0][0] if self._heap else _NEVER_US)
+            run = feed.take(limit, self._turn_until(name))
             if run is not None:
                 runs.append(run)
                 limit -= run.stop - run.start
@@ -157,6 +156,13 @@ class Intake:
             else:
                 self._push(number)
         return runs
+
+    def _turn_until(self, name: str) -> int:
+        """The time up to which a file may go on before it is another's turn; at equal times names decide."""
+        if not self._heap:
+            return _NEVER_US
+        next_us, next_name, _ = self._heap[0]
+        return next_us if name < next_name else next_us - 1
 
     def _refill(self, number: int) -> None:
         feed = self._feeds[number]
