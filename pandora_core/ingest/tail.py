@@ -234,16 +234,22 @@ class Follower:
         for file in [*gone, *(file for file in self._loose if file.path != STDIN and not file.is_at(file.path))]:
             here = places.get(file.stat[:2])
             path = here.path if here else next((each for each in siblings(file.path) if file.is_at(each)), "")
-            if path and self._is_still(file, path):
-                file.move(path)
-                self._say(ChangeKind.MOVED, path, file.member, f"was {file.origin}", file)
             if file in self._loose:
                 self._loose.remove(file)
-            self._attach(file)
+            if not (path and self._is_moved(file, path)):
+                self._attach(file)
 
-    def _is_still(self, file: LogFile, path: str) -> bool:
-        """Whether the file that has this inode is the one that was read; an open one keeps its inode to itself."""
-        return file.cursor.stream.descriptor() >= 0 or self._judge.is_still(file, Place(path, file.member))
+    def _is_moved(self, file: LogFile, path: str) -> bool:
+        """Read a file on under another name. Only while it is open is its inode sure to be its own."""
+        if file.cursor.stream.descriptor() >= 0:
+            file.move(path)
+            self._attach(file)
+        elif self._judge.is_still(file, Place(path, file.member)):
+            self._put(file, Place(path, file.member))
+        else:
+            return False
+        self._say(ChangeKind.MOVED, path, file.member, f"was {file.origin}", file)
+        return True
 
     def _is_listed(self, file: LogFile) -> bool:
         here = self._now.get(file.path)
@@ -346,16 +352,13 @@ class Follower:
         for twin in self._all_read():
             if not twin.stat.is_same_file(file.stat) or twin.member != member or twin.has_changed:
                 continue
-            if twin in self._loose:
-                if not self._is_still(twin, file.path):
-                    continue
-                self._loose.remove(twin)
-                twin.move(file.path)
-                self._attach(twin)
-                twin.wake(file.stat)
-            else:
+            if twin not in self._loose:
                 self._say(ChangeKind.SKIPPED, file.path, member, f"the same file as {twin.path}")
-            return True
+                return True
+            self._loose.remove(twin)
+            if self._is_moved(twin, file.path):
+                return True
+            self._loose.append(twin)
         return False
 
     def _is_known(self, file: Listed, member: str, stream: Stream, candidates: list[Checkpoint]) -> bool:

@@ -8,8 +8,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.tailing import Reader
@@ -18,7 +17,7 @@ LOG = "auth.log"
 
 
 class Writer:
-    """A daemon that writes a log and a logrotate that moves it; it remembers what every generation of the log holds."""
+    """A daemon that writes a log and a logrotate that moves it; remembers what every generation of the log holds."""
 
     def __init__(self, folder: Path, header_bytes: int) -> None:
         self.folder = folder
@@ -152,7 +151,9 @@ OPERATIONS = st.one_of(
 class Play:
     """Runs a schedule of writing, rotating, reading, committing and killing, and judges what was delivered."""
 
-    def __init__(self, folder: Path, pattern: str, header_bytes: int, *, writes_late: bool, few: bool = False) -> None:
+    def __init__(
+        self, folder: Path, pattern: str, header_bytes: int, *, writes_late: bool, few: bool = False
+    ) -> None:
         self.writer = Writer(folder, header_bytes)
         self.reader = Reader([folder / pattern if pattern else folder], grace_s=1e6 if writes_late else 0.0)
         self.writes_late = writes_late
@@ -243,7 +244,7 @@ class Play:
 
 def delivered_exactly_once(schedule: list[tuple[object, ...]], *situation: object) -> None:
     pattern, header_bytes, writes_late, few = situation
-    few = few and not header_bytes  # without a descriptor, a reused inode that starts with the same header is the same file
+    few = few and not header_bytes  # a file that is not held open, and one of its inode and header, are the same
     with tempfile.TemporaryDirectory() as folder:
         play = Play(Path(folder), str(pattern), int(str(header_bytes)), writes_late=bool(writes_late), few=bool(few))
         play.run(schedule)

@@ -18,13 +18,14 @@ class PlainDecoder:
 
     def decode(self, lines: Sequence[bytes]) -> list[Decoded]:
         self.lines += len(lines)
-        return [
-            None if line.startswith(b"#") or not line.strip() else Event(at_us=0, dataset="plain.line", message=line.decode("utf-8", "replace"))
-            for line in lines
-        ]
+        return [None if line.startswith(b"#") or not line.strip() else _event(line) for line in lines]
 
     def state(self) -> dict[str, Any]:
         return {"lines": self.lines}
+
+
+def _event(line: bytes) -> Event:
+    return Event(at_us=0, dataset="plain.line", message=line.decode("utf-8", "replace"))
 
 
 class PlainFormat:
@@ -45,7 +46,9 @@ class PlainFormat:
 PLAIN: Mapping[str, LogFormat] = {"plain": PlainFormat()}
 
 
-def follower(paths: Sequence[object], known: Sequence[Checkpoint] = (), *, follow: bool = True, **options: Any) -> Follower:
+def follower(
+    paths: Sequence[object], known: Sequence[Checkpoint] = (), *, follow: bool = True, **options: Any
+) -> Follower:
     """A follower of paths whose rotated files are finished at once, unless an option says otherwise."""
     specs = [SourceSpec(str(path)) for path in paths]
     return Follower(specs, known, options.pop("formats", PLAIN), follow=follow, **{"grace_s": 0.0, **options})
