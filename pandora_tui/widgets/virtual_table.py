@@ -236,7 +236,8 @@ class VirtualTable(ScrollView, can_focus=True, inherit_bindings=False):
             self._apply()
 
     def _lay_out(self) -> None:
-        self._layout_now = lay_out(self._columns, self.scrollable_content_region.width)  # beside the scroll bar
+        beside_the_bar = self.size.width - self.styles.scrollbar_size_vertical
+        self._layout_now = lay_out(self._columns, beside_the_bar)
         self._view.resize(self.size.height - _HEADER)
         self._strips.clear()
         self._painted = [None] * self.size.height
