@@ -96,7 +96,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("reopen", ("R",), "reopen", "Open a closed alert again", ALERT, "screen.reopen"),
     Command("seal", ("e",), "seal evidence", "Keep the alert's lines in the vault", ALERT, "screen.seal", rank=8),
     Command("pivot", ("p",), "pivot", "Search the events of the entity", ALERT, "screen.pivot", rank=6),
-    Command("graph", ("g",), "graph", "Show the entity in the network", ALERT, "screen.graph", rank=8),
+    Command("graph", ("g",), "graph", "Show the entity in the network", ("threats",), "screen.graph", rank=8),
     Command("filter", ("slash",), "filter", "Choose what is listed", ("threats",), "screen.filter", 3, "TERMS"),
     Command("sort", ("o",), "sort", "Order the list", ("threats",), "screen.sort", 7, "BY", SORT_NAMES),
     Command("search", ("slash",), "search", "Search other events", ("events",), "screen.search", rank=2),

@@ -25,13 +25,13 @@ LOOK_S = 0.5
 
 @contextlib.contextmanager
 def until_stopped() -> Iterator[threading.Event]:
-    """An event that SIGINT, SIGTERM and SIGHUP set: so interrupted, a command ends as one that is done."""
+    """An event that SIGINT and SIGTERM set: so interrupted, a command ends as one that is done."""
     stop = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         stop.set()
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, on_signal) for number in numbers]
     try:
         yield stop

@@ -38,8 +38,6 @@ class AlertScreen(TriageScreen):
         &.-wide #alert-story { width: 2fr; height: 1fr; max-height: 100%; }
         &.-wide Evidence { width: 3fr; border-top: none; border-left: solid $pandora-line; }
     }
-    .-ascii AlertScreen Evidence { border-top: ascii $pandora-line; }
-    .-ascii AlertScreen.-wide Evidence { border-top: none; border-left: ascii $pandora-line; }
     """
 
     def __init__(self, alert_id: str) -> None:

@@ -47,7 +47,6 @@ class ThreatsScreen(TriageScreen):
         &.-wide AlertTable { width: 3fr; }
         &.-wide AlertPane { width: 2fr; height: 1fr; border-left: solid $pandora-line; }
     }
-    .-ascii ThreatsScreen.-wide AlertPane { border-left: ascii $pandora-line; }
     """
 
     def __init__(self) -> None:

@@ -23,7 +23,6 @@ class Evidence(Vertical):
         EventTable { height: 1fr; min-height: 4; }
         EventPane { height: 1fr; border-top: solid $pandora-line; }
     }
-    .-ascii Evidence EventPane { border-top: ascii $pandora-line; }
     """
 
     def __init__(self, ask: Ask, read_raw: Callable[[EventRow], RawText], *, empty: str) -> None:

@@ -245,6 +245,18 @@ def test_a_demo_that_is_killed_clears_away_all_the_same(data: Path, tmp_path: Pa
     assert list(temporary.iterdir()) == []
 
 
+def test_a_demo_opens_the_console_and_is_cleared_away_when_it_is_left(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    with run("demo", "--speed", "3600", TMPDIR=str(folder)) as console:
+        assert console.read_until(lambda: "Risk now" in "\n".join(console.screen()), 30.0)
+        assert console.read_until(lambda: "■ MED" in "\n".join(console.screen()[3:5]), 30.0)
+        console.send("q")
+        assert console.wait(30.0) == 0
+        assert_restored(console)
+    assert list(folder.iterdir()) == []
+
+
 def test_the_stage_is_set_with_the_night_already_past(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stage.tempfile, "tempdir", str(tmp_path))
     with staged(Play(speed=1.0, seed=3, head_start_hours=0.5)) as folder:

@@ -143,6 +143,19 @@ async def test_the_engine_can_be_started_from_the_system_screen(tmp_path: Path) 
         await until(pilot, lambda: started == [tmp_path])
 
 
+@pytest.mark.usefixtures("ascii_terminal")
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["normal", "wide"])
+async def test_where_only_ascii_can_be_drawn_nothing_else_is(tmp_path: Path, size: tuple[int, int]) -> None:
+    stored.fill(tmp_path)
+    app = stored.console(tmp_path)
+    async with app.run_test(size=size) as pilot:
+        places = {"1": "ws-114", "2": "94 =", "enter": "EventID", "p": "0 events", "9": "sqlite"}
+        for keys, words in places.items():
+            await pilot.press(keys)
+            await open_place(pilot, words)
+            assert [line for line in shown(app).splitlines() if not line.isascii()] == []
+
+
 async def test_no_first_log_on_leaves_calm_words_and_nothing_made_up(tmp_path: Path) -> None:
     quiet = [(number, found) for number, found in stored.company() if number == "A-90d1e2f3"]
     Writer(Store(tmp_path / FILE_NAME)).commit(stored.batch(quiet))
