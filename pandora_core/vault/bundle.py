@@ -251,11 +251,18 @@ def _parse_signature(line: bytes) -> tuple[str, bytes, bytes]:
     name = algorithm.decode("ascii", "replace")
     if name not in SIGNATURES or name == "ML-DSA-44" or len(encoded) != 2:
         raise VaultFormatError("the bundle's signature is of a kind that is not known here")
+    public_key, signature = (_canonical(part) for part in encoded)
+    return name, public_key, signature
+
+
+def _canonical(encoded: bytes) -> bytes:
     try:
-        public_key, signature = (b64decode(part, validate=True) for part in encoded)
+        octets = b64decode(encoded, validate=True)
     except Base64Error:
         raise VaultFormatError("the bundle's signature is not base64") from None
-    return name, public_key, signature
+    if b64encode(octets) != encoded:  # bits left over
+        raise VaultFormatError("the bundle's signature is not base64")
+    return octets
 
 
 def _parse_manifest(line: bytes) -> Manifest:

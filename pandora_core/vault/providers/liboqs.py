@@ -278,7 +278,7 @@ def _import_quietly() -> Any:
 
 
 def _pointer(octets: Octets) -> Any:
-    """The address of a buffer for C: of ``bytes`` themselves, of anything else in place."""
-    if isinstance(octets, bytes) or not octets:
+    """The address of a buffer for C, in place wherever it can be written to; what cannot is no secret to be wiped."""
+    if isinstance(octets, bytes) or not octets or memoryview(octets).readonly:
         return bytes(octets)
     return ctypes.byref(ctypes.c_char.from_buffer(octets))
