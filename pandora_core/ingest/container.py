@@ -206,13 +206,16 @@ class _Inflate:
         return plain, self._inflater.unused_data if self._inflater.eof else self._inflater.unconsumed_tail
 
     def _salvage(self, data: bytes) -> bytes:
-        """A failed call gives nothing of what it had decompressed: feed again in small bites, up to the bad one."""
-        plain = b""
-        for start in range(0, len(data), 16):
+        """A failed call gives nothing of what it had decompressed: feed again in ever smaller bites."""
+        plain, bite = b"", 64
+        while data and bite:
+            before = self._inflater.copy()
             try:
-                plain += self._inflater.decompress(data[start : start + 16])
+                plain += self._inflater.decompress(data[:bite])
             except zlib.error:
-                break
+                self._inflater, bite = before, bite // 8
+            else:
+                data = data[bite:]
         return plain
 
 

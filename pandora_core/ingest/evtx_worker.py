@@ -38,7 +38,8 @@ _reply_decoder = msgspec.msgpack.Decoder(list[Decoded])
 class EvtxWorker:
     """The parent's side: starts the child when it is first needed."""
 
-    def __init__(self) -> None:
+    def __init__(self, timeout_s: float = CHUNK_TIMEOUT_S) -> None:
+        self._timeout_s = timeout_s
         self._child: subprocess.Popen[bytes] | None = None
 
     def decode(self, chunk: bytes) -> list[Decoded] | None:
@@ -63,19 +64,21 @@ class EvtxWorker:
             child.communicate()
 
     def _started(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-P", "-m", __name__]  # -P: nothing is imported from the present folder
+        # -P: nothing is imported from the present folder, which may be that of the evidence.
+        command = [sys.executable, "-P", "-m", __name__, str(self._timeout_s)]
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)  # noqa: S603 - our own module
 
 
 def main() -> None:
-    """The child: answer chunk after chunk until the parent closes the pipe."""
+    """The child: answer chunk after chunk until the parent closes the pipe. Argument: what a chunk may take, in s."""
+    timeout_s = float(sys.argv[1])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     while (chunk := _received(sys.stdin.buffer)) is not None:
-        signal.alarm(CHUNK_TIMEOUT_S)
+        signal.setitimer(signal.ITIMER_REAL, timeout_s)
         records = _decoded(chunk)
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         _send(sys.stdout.buffer, msgspec.msgpack.encode(records))
 
 

@@ -245,6 +245,7 @@ class Layer:
             data, self._ahead = self._ahead[:size], self._ahead[size:]
         else:
             data = self._produce(size)
+            data, self._ahead = data[:size], data[size:]
         self._offset += len(data)
         return data
 
