@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import getpass
 import glob
 import json
@@ -101,6 +102,7 @@ def ingest(settings: Settings, patterns: Sequence[str], format_name: str) -> dic
     wanted = [absolute(pattern) for pattern in patterns]
     _refuse_missing(wanted)
     raise_file_limit()
+    _collect_rarely()
     try:
         with process.engine_lock(settings.data), _store_of(settings) as store:
             engine = _engine(settings, store)
@@ -112,6 +114,11 @@ def ingest(settings: Settings, patterns: Sequence[str], format_name: str) -> dic
             raise
         with _store_of(settings) as store:
             return _await_import(settings, store, wanted, format_name)
+
+
+def _collect_rarely() -> None:
+    """The engine makes many small objects and no cycles: the collector's usual pace costs time and finds nothing."""
+    gc.set_threshold(50_000, 20, 1_000)
 
 
 def raise_file_limit() -> None:
@@ -188,6 +195,7 @@ def _service(settings: Settings, store: Store) -> Service:
     from pandora_core.store.maintenance import Retention
 
     raise_file_limit()
+    _collect_rarely()
     retention = Retention(
         max_age_us=int(settings.retain_days * DAY_US) or None, max_bytes=int(settings.retain_gb * 1e9) or None
     )
