@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,12 @@ def until(holds: Callable[[], bool], data: Path, timeout_s: float = 60) -> None:
         time.sleep(0.02)
 
 
+def is_at_work(reader: Reader, pid: int) -> bool:
+    """Whether this engine has committed something: a kill from now on hits it while it reads and writes."""
+    said = reader.engine()
+    return said is not None and said.pid == pid
+
+
 def findings(data: Path) -> dict[str, list[Finding]]:
     """Everything that was concluded, with event numbers replaced by what the events are."""
     store = Store(data / "pandora.db")
@@ -143,11 +150,14 @@ def campaign(
     Operator(store, "test", "here").add_source(str(logs / "auth.log*"), "auto", temporary=False, at_us=1)
     log = Growing(logs / "auth.log", lines)
     steps = max(kills, 12)
+    reader = Reader(store)
     engine = start_engine(data, batch_size)
     try:
         for step in range(steps):
-            log.grow(len(lines) // (steps + 1), rng)
-            time.sleep(rng.uniform(0.0, 0.25))
+            until(partial(is_at_work, reader, engine.pid), data)
+            for _ in range(3):
+                log.grow(len(lines) // (3 * steps + 3), rng)
+                time.sleep(rng.uniform(0.0, 0.06))
             if step < kills:
                 engine.send_signal(signal.SIGKILL)
                 engine.wait()
@@ -158,7 +168,6 @@ def campaign(
             if step < kills:
                 engine = start_engine(data, batch_size)
         log.finish()
-        reader = Reader(store)
         until(lambda: reader.counts()["events"] + len(reader.bad_lines()) >= len(lines), data)
         stop_engine(data)
     finally:
