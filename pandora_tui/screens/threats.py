@@ -31,7 +31,7 @@ AGES_S = 5.0
 LOOK_AGAIN_S = 0.7
 """A key within this time after a worse alert took the first place was meant for the one before."""
 
-_MOST_WORDS = 200
+_WORDS_FROM = 2_000
 
 
 class ThreatsScreen(TriageScreen):
@@ -208,14 +208,14 @@ class ThreatsScreen(TriageScreen):
             self._table.touch()
 
     def _words(self) -> dict[str, list[str]]:
-        """Values for the completion of the filter: what stands in the rows."""
+        """Values for the completion of the filter: what stands in the newest rows, listed or not."""
         rows = self.console.board.alerts
-        shown = self._ranking.order[:_MOST_WORDS]
+        newest = range(max(rows.first_id, rows.next_id - _WORDS_FROM), rows.next_id)
         found = {
-            "entity": dict.fromkeys(map(rows.getter("entity"), shown)),
-            "tactic": dict.fromkeys(word for i in shown for word in rows.getter("tactics")(i).split()),
-            "technique": dict.fromkeys(word for i in shown for word in rows.getter("techniques")(i).split()),
-            "who": dict.fromkeys(word for i in shown for word in rows.getter("who")(i).split()),
-            "assignee": dict.fromkeys(filter(None, map(rows.getter("assignee"), shown))),
+            "entity": dict.fromkeys(map(rows.getter("entity"), newest)),
+            "tactic": dict.fromkeys(word for i in newest for word in rows.getter("tactics")(i).split()),
+            "technique": dict.fromkeys(word for i in newest for word in rows.getter("techniques")(i).split()),
+            "who": dict.fromkeys(word for i in newest for word in rows.getter("who")(i).split()),
+            "assignee": dict.fromkeys(filter(None, map(rows.getter("assignee"), newest))),
         }
         return {key: list(values) for key, values in found.items()}

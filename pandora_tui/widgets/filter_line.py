@@ -94,26 +94,33 @@ class FilterLine(Vertical):
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
         self._stop_pause()
-        self._pause = self.set_timer(_PAUSE_S, self._apply)
+        self._pause = self.set_timer(_PAUSE_S, self._preview)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        if self._apply():
+        self._stop_pause()
+        chosen = self._understood()
+        if chosen is not None:
+            self.post_message(self.Changed(chosen))
             self.action_leave(is_kept=True)
 
-    def _apply(self) -> bool:
-        """Post what was typed if it makes sense, else say what is wrong with it."""
-        self._stop_pause()
-        text = self.query_one(Input).value
+    def _preview(self) -> None:
+        """Apply what was typed so far, unless its last word may yet become a key: ``stat`` is no word to look for."""
+        chosen = self._understood()
+        if chosen is None:
+            return
+        offers = complete_filter(chosen.text, self._words())
+        self._say("  ".join(offer.rpartition(" ")[2] for offer in offers[:8]), "")
+        if not any(offer.endswith((":", ">=")) for offer in offers):
+            self.post_message(self.Changed(chosen))
+
+    def _understood(self) -> AlertFilter | None:
+        """The filter that was typed; what makes no sense is said."""
         try:
-            chosen = parse_filter(text)
+            return parse_filter(self.query_one(Input).value)
         except ConfigError as error:
             self._say(str(error), "-wrong")
-            return False
-        offers = complete_filter(text, self._words())
-        self._say("  ".join(offer.rpartition(" ")[2] for offer in offers[:8]), "")
-        self.post_message(self.Changed(chosen))
-        return True
+            return None
 
     def _stop_pause(self) -> None:
         if self._pause is not None:
