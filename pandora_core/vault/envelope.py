@@ -5,9 +5,10 @@ Pure: entropy comes in as an argument.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from hmac import compare_digest
+from struct import Struct
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes, hmac
@@ -18,6 +19,7 @@ from pandora_core.vault import kdf
 from pandora_core.vault.profiles import TAG_BYTES, Aead, Profile
 from pandora_core.vault.secret import Octets, Secret
 
+ID_BYTES = 16
 ENTROPY_BYTES = 32
 SALT_BYTES = 24
 COMMITMENT_BYTES = 32
@@ -29,9 +31,13 @@ PADDING_STEP_BYTES = 256
 
 _LABEL = b"pandora-vault/v1"
 _NO_SUBJECT = bytes(16)
+_FIXED = Struct(">16s B B 16s 16s I Q")
 _KEY = slice(0, kdf.KEY_BYTES)
 _NONCE = slice(kdf.KEY_BYTES, kdf.KEY_BYTES + NONCE_BYTES)
 _COMMITMENT = slice(_NONCE.stop, _NONCE.stop + COMMITMENT_BYTES)
+_KEYS_BYTES = _COMMITMENT.stop
+_HEAD_BYTES = SALT_BYTES + COMMITMENT_BYTES
+_ZEROS = memoryview(bytes(1 << 19))  # as long as the longest padding
 _SHA384 = hashes.SHA384()
 
 
@@ -56,8 +62,7 @@ class Kind(IntEnum):
 _PADDED = frozenset({Kind.KEYRING, Kind.META, Kind.SECRET, Kind.AUDIT, Kind.NOTE, Kind.SLOT_NOTE})
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """Where an envelope belongs; opened anywhere else it fails. Fields that a kind does not use stay zero."""
 
     kind: Kind
@@ -69,18 +74,11 @@ class Context:
     extra: bytes = b""
 
     def encode(self) -> bytes:
-        """The bytes that go into HKDF's ``info``."""
-        return b"".join(
-            (
-                _LABEL,
-                bytes((self.kind, self.profile.id)),
-                self.vault_id,
-                self.subject,
-                self.epoch.to_bytes(4),
-                self.version.to_bytes(8),
-                self.extra,
-            )
-        )
+        """The bytes that go into HKDF's ``info``; ``ValueError`` when an id has not 16 bytes."""
+        if len(self.vault_id) != ID_BYTES or len(self.subject) != ID_BYTES:
+            raise ValueError(f"ids have {ID_BYTES} bytes")
+        numbers = (self.kind, self.profile.id, self.vault_id, self.subject, self.epoch, self.version)
+        return _FIXED.pack(_LABEL, *numbers) + self.extra
 
 
 def seal(parent: Secret, context: Context, plaintext: Octets, entropy: bytes) -> bytes:
@@ -96,7 +94,7 @@ def seal(parent: Secret, context: Context, plaintext: Octets, entropy: bytes) ->
         raise VaultError("over 16 MiB is sealed as a file")
     info = context.encode()
     salt = hedged_salt(parent, entropy, info, plaintext)
-    with _derived(parent, salt, info) as keys:
+    with kdf.derive(parent.view, salt=salt, info=info, size_bytes=_KEYS_BYTES) as keys:
         cipher = aead(context.profile.aead, keys.view[_KEY])
         nonce, commitment = keys.view[_NONCE], bytes(keys.view[_COMMITMENT])
         if context.kind not in _PADDED:
@@ -115,19 +113,17 @@ def open_envelope(parent: Secret, context: Context, envelope: Octets) -> Secret:
     size = len(sealed) - OVERHEAD_BYTES
     if not 0 <= size <= 2 * PLAINTEXT_LIMIT_BYTES:
         raise OpenFailedError
-    salt, commitment = bytes(sealed[:SALT_BYTES]), sealed[SALT_BYTES : SALT_BYTES + COMMITMENT_BYTES]
-    with _derived(parent, salt, context.encode()) as keys:
-        if not compare_digest(keys.view[_COMMITMENT], commitment):
-            raise OpenFailedError
-        plaintext = Secret(size)
-        try:
-            cipher = aead(context.profile.aead, keys.view[_KEY])
-            cipher.decrypt_into(keys.view[_NONCE], sealed[SALT_BYTES + COMMITMENT_BYTES :], None, plaintext.view)
-        except InvalidTag:
-            raise OpenFailedError from None
-    if context.kind in _PADDED:
-        _strip_padding(plaintext)
-    return plaintext
+    # Keys and plaintext share one secret, since this is the hot path of a vault with many entries.
+    secret = Secret(_KEYS_BYTES + size)
+    try:
+        _open_into(secret.view, parent, context, sealed)
+        start, stop = _find_content(secret.view) if context.kind in _PADDED else (_KEYS_BYTES, len(secret))
+    except OpenFailedError:
+        secret.wipe()
+        raise
+    secret.view[:_KEYS_BYTES] = _ZEROS[:_KEYS_BYTES]
+    secret.narrow(start, stop)
+    return secret
 
 
 def padded_size(size_bytes: int) -> int:
@@ -153,8 +149,17 @@ def aead(algorithm: Aead, key: Octets) -> AESGCM | ChaCha20Poly1305:
     return AESGCM(key) if algorithm is Aead.AES_256_GCM else ChaCha20Poly1305(key)
 
 
-def _derived(parent: Secret, salt: bytes, info: bytes) -> Secret:
-    return kdf.derive(parent.view, salt=salt, info=info, size_bytes=_COMMITMENT.stop)
+def _open_into(target: memoryview, parent: Secret, context: Context, sealed: memoryview) -> None:
+    """Write the derived keys, and behind them the plaintext."""
+    keys = target[:_KEYS_BYTES]
+    kdf.derive_into(keys, parent.view, salt=bytes(sealed[:SALT_BYTES]), info=context.encode())
+    if not compare_digest(keys[_COMMITMENT], sealed[SALT_BYTES:_HEAD_BYTES]):
+        raise OpenFailedError
+    cipher = aead(context.profile.aead, keys[_KEY])
+    try:
+        cipher.decrypt_into(keys[_NONCE], sealed[_HEAD_BYTES:], None, target[_KEYS_BYTES:])
+    except InvalidTag:
+        raise OpenFailedError from None
 
 
 def _padded(data: Octets) -> Secret:
@@ -164,10 +169,11 @@ def _padded(data: Octets) -> Secret:
     return padded
 
 
-def _strip_padding(padded: Secret) -> None:
-    """Only one padding of a plaintext is right, so that no bytes can hide in it."""
-    framed = padded.view
-    end = 4 + int.from_bytes(framed[:4])
-    if len(framed) < 4 or padded_size(end - 4) != len(framed) or any(framed[end:]):
+def _find_content(opened: memoryview) -> tuple[int, int]:
+    """Where the content of a padded kind lies. Only one padding is right, so that no bytes can hide in it."""
+    start = _KEYS_BYTES + 4
+    size = int.from_bytes(opened[_KEYS_BYTES:start])
+    padding = opened[start + size :]
+    if len(opened) != _KEYS_BYTES + padded_size(size) or not compare_digest(padding, _ZEROS[: len(padding)]):
         raise OpenFailedError
-    padded.narrow(4, end)
+    return start, start + size

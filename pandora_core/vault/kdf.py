@@ -79,5 +79,10 @@ def passphrase_secret(typed: str) -> Secret:
 def derive(parent: Octets, *, salt: bytes, info: bytes, size_bytes: int) -> Secret:
     """HKDF-SHA-384, extract and expand, straight into a secret."""
     derived = Secret(size_bytes)
-    HKDF(_SHA384, size_bytes, salt, info).derive_into(parent, derived.view)
+    derive_into(derived.view, parent, salt=salt, info=info)
     return derived
+
+
+def derive_into(target: memoryview, parent: Octets, *, salt: bytes, info: bytes) -> None:
+    """The same into memory that is at hand; fills all of it."""
+    HKDF(_SHA384, len(target), salt, info).derive_into(parent, target)

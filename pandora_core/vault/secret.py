@@ -12,7 +12,6 @@ import hmac
 import mmap
 import os
 import sys
-import threading
 from functools import cache
 from types import TracebackType
 from typing import Any, NamedTuple, NoReturn, Self
@@ -142,10 +141,9 @@ def random_bytes(size_bytes: int) -> bytes:
 
 def protection() -> Protection:
     """What was granted to all pages of secrets of this process; for the screen and ``pandora doctor``."""
-    with _lock:
-        if not _granted:
-            _map_pages(mmap.PAGESIZE).close()
-        return Protection(*(all(column) for column in zip(*_granted, strict=True)))
+    if not _granted:
+        _map_pages(mmap.PAGESIZE).close()
+    return Protection(*(all(column) for column in zip(*_granted, strict=True)))
 
 
 class _Cell:
@@ -158,8 +156,8 @@ class _Cell:
         self.pages = pages
 
 
-_lock = threading.RLock()
-_free: dict[int, list[_Cell]] = {}
+# Lists are taken from and given back to in one step each, which threads cannot come between.
+_free: dict[int, list[_Cell]] = {1 << bits: [] for bits in range(5, 13)}
 _granted: set[Protection] = set()
 
 
@@ -168,12 +166,13 @@ def _take(size_bytes: int) -> _Cell:
         pages = _map_pages(size_bytes)
         return _Cell(memoryview(pages), pages)
     size_class = _SMALLEST if size_bytes <= _SMALLEST else 1 << (size_bytes - 1).bit_length()
-    with _lock:
-        cells = _free.setdefault(size_class, [])
-        if not cells:
+    cells = _free[size_class]
+    while True:
+        try:
+            return cells.pop()
+        except IndexError:
             shared = memoryview(_map_pages(4 * mmap.PAGESIZE))
             cells.extend(_Cell(shared[at : at + size_class], None) for at in range(0, len(shared), size_class))
-        return cells.pop()
 
 
 def _give_back(cell: _Cell) -> None:

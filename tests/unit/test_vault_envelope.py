@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
@@ -50,7 +49,7 @@ def test_what_is_sealed_opens_again_and_has_the_length_that_is_specified(
 
 @EACH_PROFILE
 def test_an_envelope_can_be_opened_from_the_specification_alone(profile):
-    envelope = seal(KEY, replace(CONTEXT, profile=profile), b"a secret", ENTROPY)
+    envelope = seal(KEY, CONTEXT._replace(profile=profile), b"a secret", ENTROPY)
     salt, commitment, sealed = envelope[:24], envelope[24:56], envelope[56:]
     info = (
         b"pandora-vault/v1"
@@ -88,7 +87,7 @@ def test_an_envelope_can_be_opened_from_the_specification_alone(profile):
 def test_an_envelope_opens_nowhere_else(change):
     envelope = seal(KEY, CONTEXT, b"x", ENTROPY)
     with pytest.raises(OpenFailedError):
-        open_envelope(KEY, replace(CONTEXT, **change), envelope)
+        open_envelope(KEY, CONTEXT._replace(**change), envelope)
 
 
 def test_an_envelope_does_not_open_under_another_key():
@@ -101,7 +100,7 @@ def test_an_envelope_does_not_open_under_another_key():
 @pytest.mark.parametrize("kind", [Kind.META, Kind.DEK], ids=lambda kind: kind.name)
 @EACH_PROFILE
 def test_every_flip_and_every_cut_is_one_opaque_error(profile, kind):
-    context = replace(CONTEXT, profile=profile, kind=kind)
+    context = CONTEXT._replace(profile=profile, kind=kind)
     envelope = seal(KEY, context, b"k" * 32, ENTROPY)
     texts = set()
 
@@ -129,10 +128,16 @@ def test_repeated_entropy_gives_other_salts_for_another_plaintext_or_place():
     assert one == seal(KEY, CONTEXT, b"one", ENTROPY)
     others = [
         seal(KEY, CONTEXT, b"two", ENTROPY),
-        seal(KEY, replace(CONTEXT, version=8), b"one", ENTROPY),
+        seal(KEY, CONTEXT._replace(version=8), b"one", ENTROPY),
         seal(KEY, CONTEXT, b"one", bytes(31) + b"\1"),
     ]
     assert len({each[:24] for each in [one, *others]}) == 4
+
+
+@pytest.mark.parametrize("change", [{"vault_id": bytes(15)}, {"subject": bytes(17)}], ids=str)
+def test_ids_of_another_length_are_a_mistake_of_the_caller(change):
+    with pytest.raises(ValueError, match="16"):
+        CONTEXT._replace(**change).encode()
 
 
 def test_entropy_of_another_length_is_a_mistake_of_the_caller():
@@ -142,8 +147,8 @@ def test_entropy_of_another_length_is_a_mistake_of_the_caller():
 
 @pytest.mark.parametrize("padding", [b"\0" * 251 + b"\1", b"\0" * 508], ids=["not zero", "too much"])
 def test_another_padding_than_the_one_specified_is_refused(padding):
-    unpadded = replace(CONTEXT, kind=Kind.DEK)
-    derived = replace(unpadded, kind=Kind.META)
+    unpadded = CONTEXT._replace(kind=Kind.DEK)
+    derived = unpadded._replace(kind=Kind.META)
     framed = (0).to_bytes(4) + padding
     envelope = _seal_raw(derived, framed)
     with pytest.raises(OpenFailedError):
