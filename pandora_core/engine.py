@@ -9,6 +9,7 @@ detectors' state is a snapshot plus the stored events after it.
 from __future__ import annotations
 
 import bisect
+import logging
 import os
 import socket
 import zlib
@@ -32,6 +33,8 @@ from pandora_core.store.reader import Reader
 from pandora_core.store.rows import BadLineRow, EngineStatus, RawLine
 from pandora_core.store.store import Store
 from pandora_core.store.writer import Batch, Snapshot, Writer, event_tuple
+
+log = logging.getLogger(__name__)
 
 SNAPSHOT_EVENTS = 200_000
 """A snapshot of the detectors is written after so many events: a restart replays at most these."""
@@ -152,7 +155,6 @@ class Engine:
         *,
         clock: Callable[[], int],
         options: EngineOptions | None = None,
-        pipeline: Pipeline | None = None,
     ) -> None:
         self.tally = Tally()
         self._clock = clock
@@ -162,7 +164,7 @@ class Engine:
         self._journal = Journal(self._reader.files(), clock)
         self._followers: list[Follower] = []
         self._intake = Intake(self._journal.skip_of)
-        self._pipeline = pipeline or Pipeline()
+        self._pipeline = Pipeline()
         self._watermark = Watermark()
         self._actions_seen = 0
         self._casebook = Casebook(self._writer, self._new_actions())
@@ -302,16 +304,26 @@ class Engine:
         """
         snapshot = self._writer.snapshot()
         if snapshot is not None and snapshot.version == Pipeline.VERSION:
-            state = msgspec.msgpack.decode(snapshot.state, type=_State)
-            self._pipeline.restore(state.detectors)
-            self._watermark = Watermark(state.watermark_us, state.claimed_us)
-            self._snapshot_event_id = snapshot.event_id
+            self._go_on_from(snapshot)
         self._watermark.ceiling_us = self._clock() + DAY_US
         for number, event in self._writer.events_after(self._snapshot_event_id):
             self._pipeline.observe(number, event)
             self._watermark.advance(event.at_us)
         self._pipeline.changed()
         self._pipeline.edges()
+
+    def _go_on_from(self, snapshot: Snapshot) -> None:
+        """Take the detectors' state from a snapshot; if it cannot be read, all stored events are judged again."""
+        pipeline = Pipeline()
+        try:
+            state = msgspec.msgpack.decode(snapshot.state, type=_State)
+            pipeline.restore(state.detectors)
+        except ValueError as error:  # msgspec's errors are ValueErrors too
+            log.warning("the detectors' snapshot cannot be read, so the stored events are judged again: %s", error)
+            return
+        self._pipeline = pipeline
+        self._watermark = Watermark(state.watermark_us, state.claimed_us)
+        self._snapshot_event_id = snapshot.event_id
 
     def _take_snapshot(self) -> Snapshot:
         state = _State(self._watermark.now_us, self._watermark.claimed_us, self._pipeline.snapshot())

@@ -15,6 +15,7 @@ import pytest
 
 from pandora_core.process import running_pid, start_engine, stop_engine
 from pandora_core.scenario import Plan, generate
+from pandora_core.store.store import Store
 
 
 def pandora(data: Path, *arguments: str, code: int = 0, stdin: bytes = b"", **environment: str) -> Any:
@@ -268,3 +269,19 @@ def test_commands_answer_without_heavy_imports(tmp_path: Path, arguments: list[s
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_a_snapshot_that_cannot_be_read_is_made_anew_from_the_stored_events(company: Path, tmp_path: Path) -> None:
+    log = max(company.glob("linux/*/auth.log"), key=lambda path: path.stat().st_size)
+    lines = log.read_bytes().splitlines(keepends=True)
+    growing, broken, whole = tmp_path / "auth.log", tmp_path / "broken", tmp_path / "whole"
+    growing.write_bytes(b"".join(lines[: len(lines) // 2]))
+    pandora(broken, "ingest", "--json", str(growing))
+    store = Store(broken / "pandora.db")
+    with store.writing() as connection:
+        connection.exec_driver_sql("UPDATE snapshots SET state = x'93a1'")
+    store.close()
+    growing.write_bytes(b"".join(lines))
+    pandora(broken, "ingest", "--json", str(growing))
+    pandora(whole, "ingest", "--json", str(growing))
+    assert judged(broken) == judged(whole)
