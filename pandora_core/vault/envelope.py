@@ -8,7 +8,8 @@ from __future__ import annotations
 from enum import IntEnum
 from hmac import compare_digest
 from struct import Struct
-from typing import NamedTuple
+from types import TracebackType
+from typing import NamedTuple, Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes, hmac
@@ -38,6 +39,7 @@ _COMMITMENT = slice(_NONCE.stop, _NONCE.stop + COMMITMENT_BYTES)
 _KEYS_BYTES = _COMMITMENT.stop
 _HEAD_BYTES = SALT_BYTES + COMMITMENT_BYTES
 _ZEROS = memoryview(bytes(1 << 19))  # as long as the longest padding
+_PADDED_LIMIT_BYTES = PLAINTEXT_LIMIT_BYTES + len(_ZEROS)
 _SHA384 = hashes.SHA384()
 
 
@@ -109,21 +111,46 @@ def open_envelope(parent: Secret, context: Context, envelope: Octets) -> Secret:
     Raises:
         OpenFailedError: the key is wrong, the envelope belongs elsewhere, or it was changed or cut.
     """
-    sealed = memoryview(envelope)
-    size = len(sealed) - OVERHEAD_BYTES
-    if not 0 <= size <= 2 * PLAINTEXT_LIMIT_BYTES:
-        raise OpenFailedError
-    # Keys and plaintext share one secret, since this is the hot path of a vault with many entries.
+    size = _plaintext_bytes(envelope)
+    # Keys and plaintext share one secret, since every allocation counts where a vault has many entries.
     secret = Secret(_KEYS_BYTES + size)
     try:
-        _open_into(secret.view, parent, context, sealed)
-        start, stop = _find_content(secret.view) if context.kind in _PADDED else (_KEYS_BYTES, len(secret))
+        start, stop = _open_into(secret.view, parent.view, context, memoryview(envelope))
     except OpenFailedError:
         secret.wipe()
         raise
     secret.view[:_KEYS_BYTES] = _ZEROS[:_KEYS_BYTES]
     secret.narrow(start, stop)
     return secret
+
+
+class Scratch:
+    """Opens one envelope after another into the same memory: a third cheaper, for lists of thousands.
+
+    A plaintext is there until the next one is opened; leave the context to wipe it.
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._secret = Secret(_KEYS_BYTES + limit_bytes)
+
+    def open(self, parent: memoryview, context: Context, envelope: Octets) -> memoryview:
+        """The plaintext, in place.
+
+        Raises:
+            OpenFailedError: as :func:`open_envelope`, or it is longer than this scratch.
+        """
+        end = _KEYS_BYTES + _plaintext_bytes(envelope)
+        if end > len(self._secret):
+            raise OpenFailedError
+        target = self._secret.view[:end]
+        start, stop = _open_into(target, parent, context, memoryview(envelope))
+        return target[start:stop]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self._secret.wipe()
 
 
 def padded_size(size_bytes: int) -> int:
@@ -149,10 +176,17 @@ def aead(algorithm: Aead, key: Octets) -> AESGCM | ChaCha20Poly1305:
     return AESGCM(key) if algorithm is Aead.AES_256_GCM else ChaCha20Poly1305(key)
 
 
-def _open_into(target: memoryview, parent: Secret, context: Context, sealed: memoryview) -> None:
-    """Write the derived keys, and behind them the plaintext."""
+def _plaintext_bytes(envelope: Octets) -> int:
+    size = len(envelope) - OVERHEAD_BYTES
+    if not 0 <= size <= _PADDED_LIMIT_BYTES:
+        raise OpenFailedError
+    return size
+
+
+def _open_into(target: memoryview, parent: memoryview, context: Context, sealed: memoryview) -> tuple[int, int]:
+    """Write the derived keys and behind them the plaintext; where its content lies."""
     keys = target[:_KEYS_BYTES]
-    kdf.derive_into(keys, parent.view, salt=bytes(sealed[:SALT_BYTES]), info=context.encode())
+    kdf.derive_into(keys, parent, salt=bytes(sealed[:SALT_BYTES]), info=context.encode())
     if not compare_digest(keys[_COMMITMENT], sealed[SALT_BYTES:_HEAD_BYTES]):
         raise OpenFailedError
     cipher = aead(context.profile.aead, keys[_KEY])
@@ -160,6 +194,7 @@ def _open_into(target: memoryview, parent: Secret, context: Context, sealed: mem
         cipher.decrypt_into(keys[_NONCE], sealed[_HEAD_BYTES:], None, target[_KEYS_BYTES:])
     except InvalidTag:
         raise OpenFailedError from None
+    return _find_content(target) if context.kind in _PADDED else (_KEYS_BYTES, len(target))
 
 
 def _padded(data: Octets) -> Secret:

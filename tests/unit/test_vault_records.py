@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import replace
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -131,6 +132,29 @@ def test_an_entry_shows_its_meta_and_gives_its_values(profile):
         fields = entry.open_secret(dek, address, row.secret)
     assert [(field.name, field.value.reveal()) for field in fields] == [("token", b"s3cret"), ("url", b"")]
     assert len(row.meta) == len(row.secret) == 72 + 256
+
+
+def test_many_entries_are_listed_in_order_and_a_wrong_one_is_refused():
+    addresses = [replace(ADDRESS, version=number) for number in range(1, 20)]
+    metas = [msgspec.structs.replace(META, name=f"entry {a.version}", note="x" * a.version**3) for a in addresses]
+    rows = []
+    for address, meta in zip(addresses, metas, strict=True):
+        sealed = entry.seal_entry(KEK, 1, address, meta, [])
+        rows.append(entry.Row(address, sealed.wrapped, sealed.meta))
+    assert list(entry.open_metas(KEK, 1, rows)) == metas
+    for spoiled in (
+        [rows[0], rows[1]._replace(meta=rows[2].meta)],
+        [rows[0]._replace(wrapped=rows[1].wrapped)],
+        [rows[0]._replace(meta=bytes(100_000))],
+        [rows[0]._replace(meta=b"")],
+    ):
+        with pytest.raises(OpenFailedError):
+            list(entry.open_metas(KEK, 1, spoiled))
+
+
+def test_a_meta_that_is_too_long_is_refused():
+    with pytest.raises(VaultFormatError, match="too long"):
+        entry.seal_entry(KEK, 1, ADDRESS, msgspec.structs.replace(META, note="x" * 60_000), [])
 
 
 def test_a_rekey_wraps_the_dek_anew_and_leaves_the_rest():
