@@ -11,7 +11,6 @@ from pandora_core.errors import VaultFormatError
 from pandora_core.vault.profiles import Curve
 from pandora_core.vault.secret import Octets, Secret
 
-_UNCOMPRESSED = 4
 # PKCS #8 around a SEC 1 key without its public part: ASN.1 is the one door for a scalar that does not lead through a
 # Python int, which could not be wiped.
 _P384_HEAD = bytes.fromhex("304e020100301006072a8648ce3d020106052b81040022043730350201010430")
@@ -48,8 +47,7 @@ class P384Key:
         return self._private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
     def exchange(self, point: bytes) -> Secret:
-        if point[0] != _UNCOMPRESSED:
-            raise ValueError("not an uncompressed point")
+        # Other encodings of a point raise here, or have another length than the suites allow.
         public = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP384R1(), point)
         return Secret.absorb(self._private.exchange(ec.ECDH(), public))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from base64 import b64encode
 
 import pytest
 from vault_samples import Dribble, assert_none_opens, cuts, flips
@@ -129,9 +130,9 @@ def test_a_bundle_signed_by_another_key_in_the_name_of_ours_is_refused(world, pr
 
 
 def test_a_block_is_not_given_out_before_it_was_compared(world):
-    data = bytes(BLOCK_BYTES) + b"second block"
+    data = bytes(BLOCK_BYTES) + b"x" * BLOCK_BYTES + b"third block"
     inside = bytearray(world.decrypt(world.write({"big": data})))
-    inside[-3] ^= 1
+    inside[-20] ^= 1  # in the second
     for member, source in world.reader(io.BytesIO(world.encrypt(inside))).members():
         assert member.size == len(data)
         first = memoryview(bytearray(BLOCK_BYTES))
@@ -139,6 +140,17 @@ def test_a_block_is_not_given_out_before_it_was_compared(world):
         with pytest.raises(TamperedError, match="big"):
             source.readinto(memoryview(bytearray(1)))
         break
+
+
+def test_blocks_that_fit_and_a_whole_that_does_not_are_refused(world):
+    """Only the signer can say so; a reader that compares both digests of the data still notices."""
+    _, line, _, data = world.decrypt(world.write({"n": b"x"})).split(b"\n", 3)
+    lying = line.replace(hashlib.sha384(b"x").hexdigest().encode(), hashlib.sha384(b"y").hexdigest().encode())
+    signer = world.provider.signer(world.key.algorithm)
+    signature = signer.sign(world.key.seed.view, lying, bundle.SIGNATURE_CONTEXT)
+    last = b" ".join((b"ML-DSA-65", b64encode(world.key.public_key), b64encode(signature)))
+    with pytest.raises(TamperedError, match="signed"):
+        world.read(world.encrypt(b"\n".join((bundle.VERSION_LINE, lying, last, data))))
 
 
 def test_members_that_are_not_read_are_checked_all_the_same(world):

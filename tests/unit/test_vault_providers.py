@@ -12,8 +12,8 @@ import pytest
 from providing import provider_named
 
 from pandora_core.errors import OpenFailedError, ProviderError, VaultFormatError
-from pandora_core.vault import providers
-from pandora_core.vault.profiles import KEMS, SIGNATURES
+from pandora_core.vault import providers, recipients
+from pandora_core.vault.profiles import KEMS, SIGNATURES, SUITES
 from pandora_core.vault.providers import Encapsulated, Provider, checked, known_answers, pyca
 from pandora_core.vault.providers.checked import CheckedKem, CheckedSigner
 from pandora_core.vault.secret import Secret
@@ -43,7 +43,7 @@ def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str
 
 def test_without_the_library_auto_is_pyca_and_nothing_is_said_or_fetched(tmp_path):
     code = """
-from pandora_core.vault import providers
+from pandora_core.vault import providers, recipients
 provider = providers.choose("auto")
 provider.kem("ML-KEM-1024"); provider.signer("ML-DSA-87")
 providers.new_signing_key(provider, "ML-DSA-65")
@@ -57,7 +57,7 @@ sys.exit(0 if provider.name == "pyca" and not providers.is_liboqs_present() else
 def test_asking_for_the_absent_library_says_how_to_get_it(tmp_path):
     code = """
 from pandora_core.errors import ProviderError
-from pandora_core.vault import providers
+from pandora_core.vault import providers, recipients
 try:
     providers.choose("liboqs")
 except ProviderError as error:
@@ -80,7 +80,7 @@ def test_a_library_that_does_not_load_is_as_good_as_absent(tmp_path, content):
 def test_with_the_library_auto_is_liboqs_and_it_is_just_as_quiet():
     provider_named("liboqs")
     code = """
-from pandora_core.vault import providers
+from pandora_core.vault import providers, recipients
 provider = providers.choose()
 provider.kem("ML-KEM-768"); provider.signer("ML-DSA-65")
 sys.exit(0 if provider.name == "liboqs" else 1)
@@ -233,6 +233,22 @@ def test_a_new_signing_key_is_refused_when_its_signature_does_not_hold(monkeypat
     monkeypatch.setattr(signer.inner.__class__, "sign", lambda *_: bytes(SIGNATURES["ML-DSA-65"].signature))
     with pytest.raises(ProviderError, match="half-right"):
         providers.new_signing_key(provider, "ML-DSA-65")
+
+
+@pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.name)
+@pytest.mark.parametrize("fault", ["enc", "secret"])
+def test_a_new_identity_is_refused_and_wiped_when_it_does_not_open(suite, fault):
+    class Untested:
+        name = "untested"
+
+        def kem(self, algorithm):
+            return Wrong(fault).kem(algorithm)
+
+    seed = Secret.random(suite.seed_bytes)
+    with pytest.raises(ProviderError, match="untested"):
+        recipients.from_seed(Untested(), suite, seed)
+    with pytest.raises(ValueError, match="released"):
+        seed.reveal()
 
 
 def test_a_result_of_the_wrong_length_is_an_error_of_the_provider():

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 
 import pytest
 from vault_samples import EACH_PROFILE, OTHER_ID, VAULT_ID, Dribble, assert_none_opens, cuts, flips
 
 from pandora_core.errors import OpenFailedError, VaultFormatError
-from pandora_core.vault import recipients, sealed
+from pandora_core.vault import hpke, kdf, recipients, sealed
+from pandora_core.vault.envelope import aead
 from pandora_core.vault.profiles import CNSA, HIGH, STANDARD
 from pandora_core.vault.sealed import Content, Destination, Note, OpenedFile
 from pandora_core.vault.stream import CHUNK_BYTES
@@ -54,6 +56,31 @@ def test_the_layout_is_that_of_the_specification(provider, profile):
     note_bytes = int.from_bytes(content[note_at : note_at + 4])
     assert note_bytes == 328
     assert len(content) == note_at + 4 + note_bytes + 24 + 32 + len(b"data") + 16
+
+
+@EACH_PROFILE
+def test_a_file_can_be_opened_from_the_specification_alone(provider, profile):
+    mine = recipients.generate(provider, profile.suite)
+    made, content = seal(provider, profile, (mine.recipient,), b"data")
+    suite, file_id = profile.suite, content[36:52]
+    enc_end = 84 + suite.enc_bytes
+    note_at = enc_end + 48
+    dek = hpke.open_sealed(
+        provider,
+        suite,
+        mine.identity.seed.view,
+        b"pandora-vault/v1 file" + content[16:52],
+        hpke.Sealed(content[84:enc_end], content[enc_end:note_at]),
+    )
+    assert dek == made.dek
+    salt_at = note_at + 4 + 328
+    salt, commitment = content[salt_at : salt_at + 24], content[salt_at + 24 : salt_at + 56]
+    place = b"pandora-vault/v1" + bytes((12, profile.id)) + VAULT_ID + file_id + bytes(12)
+    info = place + hashlib.sha384(content[:salt_at]).digest()
+    keys = kdf.derive(dek.view, salt=salt, info=info, size_bytes=64).reveal()
+    assert keys[32:] == commitment
+    plain = aead(profile.aead, keys[:32]).decrypt(bytes(11) + b"\1", content[salt_at + 56 :], None)
+    assert plain == b"data"
 
 
 @EACH_PROFILE

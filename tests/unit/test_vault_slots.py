@@ -8,7 +8,8 @@ import pytest
 from vault_samples import CHEAP, EACH_PROFILE, OTHER_ID, VAULT_ID, assert_none_opens, cuts, flips
 
 from pandora_core.errors import OpenFailedError, VaultError, VaultFormatError
-from pandora_core.vault import kdf, recipients, slots
+from pandora_core.vault import hpke, kdf, recipients, slots
+from pandora_core.vault.envelope import Context, Kind, open_envelope
 from pandora_core.vault.keyfile import KeyFile
 from pandora_core.vault.profiles import CNSA, HIGH, STANDARD
 from pandora_core.vault.secret import Secret
@@ -69,6 +70,19 @@ def test_a_recipients_identity_opens_its_slot_and_no_other_does(provider, profil
     assert slots.unwrap_with_identity(provider, slot, mine.identity) == MASTER
     with pytest.raises(OpenFailedError):
         slots.unwrap_with_identity(provider, slot, other.identity)
+
+
+@EACH_PROFILE
+def test_a_recipients_slot_can_be_opened_from_the_specification_alone(provider, profile):
+    mine = recipients.generate(provider, profile.suite)
+    data = slots.wrap_for_recipient(provider, place(profile), MASTER, mine.recipient).encode()
+    enc_at = 44 + profile.suite.public_key_bytes
+    enc_end = enc_at + profile.suite.enc_bytes
+    sealed = hpke.Sealed(data[enc_at:enc_end], data[enc_end : enc_end + 48])
+    info = b"pandora-vault/v1 slot" + data[:enc_at]
+    with hpke.open_sealed(provider, profile.suite, mine.identity.seed.view, info, sealed) as slot_key:
+        context = Context(Kind.MASTER, profile, VAULT_ID, OTHER_ID, 1, extra=data[:-104])
+        assert open_envelope(slot_key, context, data[-104:]) == MASTER
 
 
 @EACH_PROFILE

@@ -101,6 +101,15 @@ def test_swapped_repeated_and_dropped_chunks_are_refused():
             open_all(cipher, b"".join(order))
 
 
+def test_only_an_empty_stream_may_end_in_an_empty_chunk():
+    cipher = AESGCM(KEY)
+    full = cipher.encrypt(bytes(12), pattern(CHUNK_BYTES), None)
+    empty = cipher.encrypt((1).to_bytes(11) + b"\1", b"", None)
+    with pytest.raises(OpenFailedError):
+        open_all(cipher, full + empty)
+    assert open_all(cipher, cipher.encrypt(bytes(11) + b"\1", b"", None)) == b""
+
+
 def test_a_broken_stream_stays_broken_for_who_reads_on():
     cipher = AESGCM(KEY)
     sealed = bytearray(seal(cipher, pattern(3 * CHUNK_BYTES)))
