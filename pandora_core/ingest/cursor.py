@@ -93,7 +93,15 @@ class LineCursor:
     ``is_inside`` says that a line was taken before its newline was written: what still comes of it is one bad line.
     """
 
-    def __init__(self, stream: Stream, delimiter: bytes, head: bytes, before: bytes = b"", number: int = 0) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        delimiter: bytes,
+        head: bytes,
+        before: bytes = b"",
+        number: int = 0,
+        max_bytes: int = MAX_LINE_BYTES,
+    ) -> None:
         self.stream = stream
         self.chunk_bytes = CHUNK_BYTES
         self.head = head[:HEAD_HASH_BYTES]
@@ -102,7 +110,10 @@ class LineCursor:
         self._delimiter = delimiter
         self._is_final = False
         self._has_ended = False
+        self._max_bytes = max_bytes
+        self._seam_bytes = max(len(delimiter), len(_HOLE_START)) - 1
         self._is_inside = delimiter == b"\n" and bool(before) and not before.endswith((b"\n", b"\0"))
+        self._is_after_hole = before.endswith(_HOLE_START)
         self._start = self._stop = stream.tell()
         self._before = before
         self._block = b""
@@ -192,7 +203,7 @@ class LineCursor:
             return self._load_end()
         self.at_end = False
         if self._gap is not None:
-            self._cross_gap(data)
+            self._cross_gap(self._gap, data)
         else:
             self._split(self._rest + data)
         return True
@@ -202,10 +213,11 @@ class LineCursor:
         texts = block.split(self._delimiter)
         self._rest = texts.pop()
         self._fill(texts, len(self._delimiter))
-        if len(block) > MAX_LINE_BYTES:
+        if len(block) > self._max_bytes:
             self._cut_long()
-        if self._is_inside and self._texts:
-            self._end_line_taken_before()
+        self._end_line_taken_before()
+        if len(self._rest) > self._max_bytes:
+            self._shorten_rest()
 
     def _fill(self, texts: list[bytes], step: int) -> None:
         """Make ``texts``, each followed by a delimiter of ``step`` bytes, the records of the present block."""
@@ -230,55 +242,62 @@ class LineCursor:
             if isinstance(text, BadLine) or _HOLE_START not in text:
                 self._append(text, position, length)
                 continue
-            for part in _HOLE.split(text):
-                if part:
-                    self._append(_hole(len(part)) if part.startswith(_HOLE_START) else part, position, len(part))
+            for part in filter(None, _HOLE.split(text)):
+                self._append(_hole(len(part)) if part.startswith(_HOLE_START) else part, position, len(part))
                 position += len(part)
+            if not text.endswith(_HOLE_START):
+                self._lengths[-1] += length - len(text)  # the \r that a text has no more
 
     def _cut_long(self) -> None:
         for place, length in enumerate(self._lengths):
-            if length > MAX_LINE_BYTES and not isinstance(self._texts[place], BadLine):
-                self._texts[place] = _too_long(length)
-        if len(self._rest) > MAX_LINE_BYTES:
-            self._open_gap()
+            if length > self._max_bytes and not isinstance(self._texts[place], BadLine):
+                self._texts[place] = self._too_long(length)
 
-    def _open_gap(self) -> None:
-        """The unfinished line is too long to be kept: from here on only its length is, until it ends."""
-        text = self._rest.rstrip(b"\0")
-        is_hole = len(self._rest) - len(text) >= len(_HOLE_START)
-        if is_hole and text:
-            rest_start = self._stop
-            self._append(text if len(text) <= MAX_LINE_BYTES else _too_long(len(text)), rest_start, len(text))
-            self._stop += len(text)
-        length = len(self._rest) - len(text) if is_hole else len(self._rest)
-        self._gap = _Gap(0, is_hole).longer(self._rest[-length:], self._delimiter)
-        self._rest = b""
-        self._block = self._block[: self._stop - self._start]
+    def _shorten_rest(self) -> None:
+        """The unfinished line is too long to keep: whole parts of it are taken, of the last only the length is kept."""
+        *parts, last = _HOLE.split(self._rest)
+        if not last:  # the hole at its end may go on
+            last = parts.pop()
+        for part in parts:
+            if part:
+                too_long = self._too_long(len(part)) if len(part) > self._max_bytes else part
+                self._append(_hole(len(part)) if part.startswith(_HOLE_START) else too_long, self._stop, len(part))
+            self._stop += len(part)
+        self._end_line_taken_before()
+        self._rest = last
+        self._is_after_hole = bool(parts)
+        if last.startswith(_HOLE_START) or len(last.rstrip(b"\0")) > self._max_bytes:
+            before = (self._before + self._block[: self._stop - self._start])[-BEFORE_BYTES:]
+            gap = _Gap(0, last.startswith(_HOLE_START), b"", before)
+            self._gap = gap.longer(last, self._seam_bytes)
+            self._rest = b""
 
-    def _cross_gap(self, data: bytes) -> None:
-        """Look for the end of a gap: the delimiter, or after NUL bytes anything else."""
-        gap = self._gap
-        assert gap is not None
+    def _cross_gap(self, gap: _Gap, data: bytes) -> None:
+        """Look for the end of a gap: of a line the delimiter or a hole, of a hole anything but NUL."""
+        data = gap.seam + data
         if gap.is_hole:
-            past = after = len(data) - len(data.lstrip(b"\0"))
-            found = past < len(data)
+            stops = [len(data) - len(data.lstrip(b"\0"))]
         else:
-            data = gap.seam + data
-            past = data.find(self._delimiter)
-            found, after = past >= 0, past + len(self._delimiter)
-        if not found:
-            self._gap = gap.longer(data, self._delimiter)
-            return
-        self._close_gap(gap, data, past, after)
+            stops = [place for place in (data.find(self._delimiter), data.find(_HOLE_START)) if place >= 0]
+        past = min(stops, default=len(data))
+        if past == len(data):
+            self._gap = gap.longer(data, self._seam_bytes)
+        else:
+            self._close_gap(gap, data, past)
 
-    def _close_gap(self, gap: _Gap, data: bytes, past: int, after: int) -> None:
-        """Make the gap, which ends at ``past``, a bad line; in ``data`` the next record starts at ``after``."""
-        length = gap.length - len(gap.seam) + past
+    def _close_gap(self, gap: _Gap, data: bytes, past: int) -> None:
+        """Make the gap, which ends at ``past`` in ``data``, a bad line and keep what follows."""
+        step = len(self._delimiter)
+        length, after = gap.length - len(gap.seam) + past, past
+        if not gap.is_hole and data.startswith(self._delimiter, past):
+            after += step
         position, stop = self._stop, self._stop + length + after - past
-        dropped = gap.before + data[:after]
-        self._clear(stop, dropped[-BEFORE_BYTES:])
-        self._append(_hole(length) if gap.is_hole else _too_long(length), position, length)
+        if step > 1:
+            length = stop - position
+        self._clear(stop, (gap.before + data[:after])[-BEFORE_BYTES:])
+        self._append(_hole(length) if gap.is_hole else self._too_long(length), position, length)
         self._gap, self._rest = None, data[after:]
+        self._is_inside, self._is_after_hole = False, gap.is_hole
 
     def _load_end(self) -> bool:
         """At the end of the stream: what is left is waited for, or with :meth:`finish` taken."""
@@ -300,25 +319,29 @@ class LineCursor:
 
     def _end(self) -> None:
         if self._gap is not None:
-            self._close_gap(self._gap, self._gap.seam, len(self._gap.seam), len(self._gap.seam))
+            self._close_gap(self._gap, self._gap.seam, len(self._gap.seam))
         else:
             text = self._rest
             self._begin(self._stop, text)
             self._rest = b""
-            if text.strip():
-                self._fill([text], 0)
-            if self._is_inside and self._texts:
-                self._end_line_taken_before()
+            self._fill([text], 0)
+            self._cut_long()
+            self._end_line_taken_before()
+            if self._texts and isinstance(last := self._texts[-1], bytes) and not last.strip():
+                del self._texts[-1], self._positions[-1], self._lengths[-1]
         self._stop = self.stream.tell()
         if damage := self.stream.damage():
             self._append(BadLine(damage), self._stop, 0)
 
     def _end_line_taken_before(self) -> None:
-        self._is_inside = False
+        """The first record may be the end of a line of which a part was taken before."""
+        if not self._texts or not (self._is_inside or self._is_after_hole):
+            return
         if self._texts[0] == b"":
             del self._texts[0], self._positions[0], self._lengths[0]
-        elif not isinstance(self._texts[0], BadLine):
+        elif self._is_inside and not isinstance(self._texts[0], BadLine):
             self._texts[0] = BadLine("the rest of a line that was taken before it was complete")
+        self._is_inside = self._is_after_hole = False
 
     def _begin(self, start: int, block: bytes) -> None:
         before = self.tail()
@@ -331,6 +354,9 @@ class LineCursor:
         self._block = b""
         self._texts, self._positions, self._lengths = [], [], []
         self._next = 0
+
+    def _too_long(self, length: int) -> BadLine:
+        return BadLine(f"a line of {length} bytes is longer than the {self._max_bytes} that are read")
 
     def _append(self, text: bytes | BadLine, position: int, length: int) -> None:
         self._texts.append(text)
@@ -357,19 +383,16 @@ class _Gap(NamedTuple):
     """Bytes so far, those of ``seam`` among them."""
     is_hole: bool
     seam: bytes = b""
-    """The last bytes, which may be the beginning of a delimiter."""
+    """The last bytes, which may be the beginning of a delimiter or a hole."""
     before: bytes = b""
+    """What stands before the seam, as far as it proves the position."""
 
-    def longer(self, data: bytes, delimiter: bytes) -> _Gap:
+    def longer(self, data: bytes, seam_bytes: int) -> _Gap:
         """The gap with ``data``, which starts with the seam, behind it."""
-        seam = b"" if self.is_hole or len(delimiter) == 1 else data[1 - len(delimiter) :]
+        seam = b"" if self.is_hole else data[-seam_bytes:]
         before = (self.before + data)[-BEFORE_BYTES - len(seam) :]
         return _Gap(self.length - len(self.seam) + len(data), self.is_hole, seam, before[: len(before) - len(seam)])
 
 
 def _hole(length: int) -> BadLine:
     return BadLine(f"{length} NUL bytes: a hole, as a crash leaves them")
-
-
-def _too_long(length: int) -> BadLine:
-    return BadLine(f"a line of {length} bytes is longer than the {MAX_LINE_BYTES} that are read")

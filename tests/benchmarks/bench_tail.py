@@ -1,7 +1,7 @@
 """How fast lines are read: ``python -m tests.benchmarks.bench_tail``.
 
-Lines a second of the reading side alone (no decoding) beside ``for line in file`` in the same run, for a plain file and
-its gz, and the time that one look at 2,000 idle files takes.
+Lines a second of the reading side alone (no decoding) beside ``for line in file`` in the same run, for a plain file
+and its gz, and the time that one look at 2,000 idle files takes.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import gzip
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tests.unit.tailing import follower
 
@@ -26,16 +27,17 @@ def main() -> None:
         plain.write_bytes(b"".join(LINE % (number % 1_000_000, number) for number in range(LINES)))
         packed.write_bytes(gzip.compress(plain.read_bytes(), 6))
         print(f"{LINES:,} lines of about {plain.stat().st_size // LINES} bytes; lines a second, best of three")
-        _show("plain, for line in file", _best(lambda: _iterated(plain.open("rb"))))
+        _show("plain, for line in file", _best(lambda: _iterated(plain, open)))
         for most in (64, 1000):
             _show(f"plain, read({most})", _best(lambda most=most: _read(plain, most)))
-        _show("gz, for line in file", _best(lambda: _iterated(gzip.open(packed))))
+        _show("gz, for line in file", _best(lambda: _iterated(packed, gzip.open)))
         _show("gz, read(1000)", _best(lambda: _read(packed, 1000)))
         print(f"a look at {FILES:,} idle files: {_look(folder / 'many') * 1000:.1f} ms")
 
 
-def _iterated(lines: Iterator[bytes]) -> int:
-    return sum(1 for _ in lines)
+def _iterated(path: Path, opened: Callable[..., Any]) -> int:
+    with opened(path, "rb") as lines:
+        return sum(1 for _ in lines)
 
 
 def _read(path: Path, most: int) -> int:
