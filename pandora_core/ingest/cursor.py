@@ -254,7 +254,7 @@ class LineCursor:
                 self._texts[place] = self._too_long(length)
 
     def _shorten_rest(self) -> None:
-        """The unfinished line is too long to keep: whole parts of it are taken, of the last only the length is kept."""
+        """The unfinished line is too long to keep: whole parts of it are taken, of the last only the length stays."""
         *parts, last = _HOLE.split(self._rest)
         if not last:  # the hole at its end may go on
             last = parts.pop()
