@@ -95,7 +95,8 @@ class Provider:
 def choose(preference: str = "auto") -> Provider:
     """The provider of that name; ``auto`` is liboqs where its library is present, else pyca.
 
-    A liboqs that is present and answers wrong is an error, not a reason to look elsewhere.
+    A liboqs that is present and answers wrong is an error, not a reason to look elsewhere; one that is too old, or
+    built without what is needed, counts as absent.
 
     Raises:
         ProviderError: unknown, absent or failed; the message says which.
@@ -108,10 +109,10 @@ def choose(preference: str = "auto") -> Provider:
 
 
 def is_liboqs_present() -> bool:
-    """Whether the shared library of liboqs is found and loads; imports nothing of it."""
+    """Whether a shared library of liboqs is found that can be used; imports nothing of its wrapper."""
     from pandora_core.vault.providers import liboqs
 
-    return liboqs.find_library() is not None
+    return not liboqs.look().problem
 
 
 def present() -> list[Provider]:

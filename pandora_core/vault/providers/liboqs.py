@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pandora_core.errors import OpenFailedError, ProviderError, VaultFormatError
 from pandora_core.vault.profiles import KEMS, SIGNATURES
@@ -41,12 +41,36 @@ _FUNCTIONS: dict[str, tuple[Any, int]] = {
     "OQS_randombytes_switch_algorithm": (ctypes.c_int, 1),
 }
 """Functions whose arguments are all pointers: what they return, and how many they take."""
+_NEEDED = (
+    *_FUNCTIONS,
+    "OQS_randombytes_custom_algorithm",
+    "OQS_SIG_sign_with_ctx_str",
+    "OQS_SIG_verify_with_ctx_str",
+)
+
+
+_SIGNATURES = tuple(name for name in SIGNATURES if name != "ML-DSA-44")  # that one is for test vectors
+
+
+class Found(NamedTuple):
+    """The library that ``oqs`` will load, or why there is none that can be used."""
+
+    place: str
+    problem: str
 
 
 @cache
-def find_library() -> Path | str | None:
-    """Where ``oqs`` will find its shared library, or ``None``: the places it looks in itself, tried by loading."""
-    return next((place for place in _places() if _loads(place)), None)
+def look() -> Found:
+    """Look where ``oqs`` looks, in its order, and try what it would load. Imports nothing of it, says nothing."""
+    place = next(filter(_loads, _places()), None)
+    if place is None:
+        return Found("", "its shared library is not found")
+    library = ctypes.CDLL(place)
+    missing = [name for name in _NEEDED if not hasattr(library, name)]
+    if not missing:
+        missing += [name for name in KEMS if not library.OQS_KEM_alg_is_enabled(name.encode())]
+        missing += [name for name in _SIGNATURES if not library.OQS_SIG_alg_is_enabled(name.encode())]
+    return Found(place, f"{place} is too old or was built without {', '.join(missing)}" if missing else "")
 
 
 @cache
@@ -54,10 +78,10 @@ def load() -> Library:
     """The library, loaded once a process.
 
     Raises:
-        ProviderError: it is absent, too old, or its Python wrapper is.
+        ProviderError: it is absent, too old or built without what is needed, or its Python wrapper is absent.
     """
-    if find_library() is None:
-        raise ProviderError("liboqs: its shared library is not found", hint=HOW_TO_GET_IT)
+    if problem := look().problem:
+        raise ProviderError(f"liboqs: {problem}", hint=HOW_TO_GET_IT)
     return Library(_import_quietly())
 
 
@@ -69,10 +93,7 @@ class Library:
         self._lock = threading.RLock()
         # A second CDLL of the same handle has function objects of its own: the wrapper's prototypes stay untouched.
         self.c = ctypes.CDLL(None, handle=oqs.native()._handle)
-        try:
-            self._declare()
-        except AttributeError as error:
-            raise ProviderError(f"liboqs {self.version} is too old: {error}", hint=HOW_TO_GET_IT) from error
+        self._declare()
 
     def kem(self, algorithm: str) -> OqsKem:
         return OqsKem(self, algorithm, self._new("OQS_KEM_new", algorithm))
@@ -252,18 +273,19 @@ class OqsSigner:
             yield expanded, public_key.raw
 
 
-def _places() -> Iterator[Path | str]:
-    root = Path(os.environ.get("OQS_INSTALL_PATH") or Path.home() / "_oqs")
-    yield from (place for folder in _FOLDERS if (place := root / folder / _FILE_NAME).is_file())
-    if found := ctypes.util.find_library("oqs"):  # last, since it starts processes of its own
+def _places() -> Iterator[str]:
+    if found := ctypes.util.find_library("oqs"):
         yield found
+    root = Path(os.environ.get("OQS_INSTALL_PATH") or Path.home() / "_oqs")
+    yield from (str(place) for folder in _FOLDERS if (place := root / folder / _FILE_NAME).is_file())
 
 
-def _loads(place: Path | str) -> bool:
+def _loads(place: str) -> bool:
     try:
-        return hasattr(ctypes.CDLL(str(place)), "OQS_init")
+        ctypes.CDLL(place)
     except OSError:
         return False
+    return True
 
 
 def _import_quietly() -> Any:
