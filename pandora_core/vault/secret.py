@@ -7,6 +7,7 @@ to swap them out, not to dump them and not to hand them to a child. What Python 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hmac
 import mmap
@@ -91,9 +92,15 @@ class Secret:
     def wipe(self) -> None:
         """Overwrite with zeros and give the memory back. Doing it twice does no harm."""
         cell, self._cell = self._cell, None
-        if cell is not None:
+        if cell is None:
+            return
+        cell.memory[:] = _zeros(len(cell.memory))
+        try:
             self._view.release()
-            _give_back(cell)
+        except BufferError:
+            # Something (a traceback, a C call) still points into it: it reads zeros, and the memory is not used again.
+            return
+        _give_back(cell)
 
     def __len__(self) -> int:
         return len(self._view)
@@ -176,17 +183,12 @@ def _take(size_bytes: int) -> _Cell:
 
 
 def _give_back(cell: _Cell) -> None:
-    size = len(cell.memory)
-    cell.memory[:] = _zeros(size)
     if cell.pages is None:
-        _free[size].append(cell)
+        _free[len(cell.memory)].append(cell)
         return
     cell.memory.release()
-    try:
+    with contextlib.suppress(BufferError):  # a slice is still held: the pages, all zeros, go when it does
         cell.pages.close()
-    except BufferError:
-        # A slice is still held somewhere. The bytes are zero already; the pages go when the slice does.
-        return
 
 
 @cache

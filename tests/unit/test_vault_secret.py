@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import ctypes
 import os
 import pickle
 import sys
@@ -28,6 +29,17 @@ def test_wiping_twice_does_not_wipe_the_next_owner_of_the_memory():
     second = Secret.copy_of(b"b" * 32)
     first.wipe()
     assert second.reveal() == b"b" * 32
+
+
+@pytest.mark.parametrize("size", [32, 70_000])
+def test_memory_that_something_still_points_into_is_zeroed_and_not_used_again(size):
+    secret = Secret.copy_of(b"s" * size)
+    pointer = ctypes.c_char.from_buffer(secret.view)
+    secret.wipe()
+    assert pointer.value == b"\0"
+    others = [Secret.copy_of(b"o" * size) for _ in range(3)]
+    assert pointer.value == b"\0"
+    assert all(each.reveal() == b"o" * size for each in others)
 
 
 def test_a_secret_is_wiped_when_it_is_collected():
