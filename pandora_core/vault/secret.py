@@ -98,8 +98,7 @@ class Secret:
         try:
             self._view.release()
         except BufferError:
-            # Something (a traceback, a C call) still points into it: it reads zeros, and the memory is not used again.
-            return
+            return  # a C call is still reading it: it sees zeros, and this memory is not used again
         _give_back(cell)
 
     def __len__(self) -> int:
