@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import NamedTuple
 
 from pandora_core.errors import SourceError
 from pandora_core.ingest.container import HEAD_BYTES, is_evtx
 from pandora_core.ingest.format import LogFormat
+from pandora_core.ingest.listing import Stat
 from pandora_core.ingest.logfile import LogFile
 from pandora_core.ingest.rotation import Checkpoint, Opener, Proof, exactly, holds, members_at, native, prove
 from pandora_core.ingest.stream import Stream
@@ -115,6 +117,40 @@ class Judge:
         end = b"" if log_format.delimiter == b"\n" else log_format.delimiter
         decoder = log_format.decoder(None, filename="", modified_us=0)
         return any(isinstance(item, Event) for item in decoder.decode([part + end for part in parts]))
+
+
+class Index:
+    """Finds, among the files that are being read, those with a given inode or with the same first bytes."""
+
+    def __init__(self, files: Iterable[LogFile]) -> None:
+        self._by_inode: defaultdict[tuple[int, ...], list[LogFile]] = defaultdict(list)
+        self._by_start: defaultdict[bytes, list[LogFile]] = defaultdict(list)
+        self._ends: defaultdict[bytes, list[LogFile]] = defaultdict(list)
+        for file in files:
+            self.add(file)
+
+    def add(self, file: LogFile) -> None:
+        self._by_inode[file.stat[:2]].append(file)
+        starts = _starts(file.cursor.head)
+        for start in starts:
+            self._by_start[start].append(file)
+        self._ends[starts[-1]].append(file)
+
+    def at(self, stat: Stat) -> list[LogFile]:
+        return self._by_inode.get(stat[:2], [])
+
+    def alike(self, head: bytes) -> Iterator[LogFile]:
+        """Files whose first bytes are those of ``head``, as far as both go."""
+        *shorter, longest = _starts(head)
+        found = [*self._by_start.get(longest, ()), *(file for start in shorter for file in self._ends.get(start, ()))]
+        for file in found:
+            shared = min(len(file.cursor.head), len(head))
+            if shared and file.cursor.head[:shared] == head[:shared]:
+                yield file
+
+
+def _starts(head: bytes) -> list[bytes]:
+    return [head[:size] for size in (0, 16, 64, 256, 1024) if size <= len(head)]
 
 
 class _Comparison(NamedTuple):

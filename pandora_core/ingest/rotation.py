@@ -14,6 +14,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from pandora_core.errors import SourceError
@@ -133,7 +134,8 @@ def head_of(stream: Stream) -> bytes:
     return evtx_log.head_of(stream) if is_evtx(stream) else stream.peek(HEAD_HASH_BYTES).rstrip(b"\0")
 
 
-def names_before(path: str) -> list[str]:
+@lru_cache(maxsize=16_384)
+def names_before(path: str) -> tuple[str, ...]:
     """What a log may have been called before it was rotated to this name; nothing, if no rotation gives such names.
 
     ``auth.log.2.gz`` was ``auth.log``, ``eve-20240131.json`` was ``eve.json``.
@@ -141,7 +143,7 @@ def names_before(path: str) -> list[str]:
     folder, name = os.path.split(path)
     plain = _unpacked(name)
     names = (re.sub(rf"{_SUFFIX}$", "", plain), re.sub(rf"{_SUFFIX}(?=\.[^.]+$)", "", plain))
-    return [os.path.join(folder, each) for each in names if each != plain]
+    return tuple(os.path.join(folder, each) for each in names if each != plain)
 
 
 def is_rotation_of(path: str, origin: str) -> bool:

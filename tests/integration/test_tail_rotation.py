@@ -219,7 +219,7 @@ class Play:
             return
         self.reader.options["follow"] = False
         self.reader.kill()
-        self.reader.drain(1)
+        self.reader.drain_once()
         self.reader.options["follow"] = True
         self.kill()
 

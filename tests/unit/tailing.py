@@ -108,6 +108,15 @@ class Reader:
             self.commit()
         return self.committed[before:]
 
+    def drain_once(self) -> list[bytes | BadLine]:
+        """Without ``follow``: read everything to its end, as an import does."""
+        before = len(self.committed)
+        for _ in range(50):
+            self.drain(1)
+            if self.follower.is_done:
+                return self.committed[before:]
+        raise AssertionError("an import does not come to its end")
+
     def _row(self, file: LogFile) -> int:
         if file not in self.rows:
             known = next((row for row, checkpoint in self.stored.items() if checkpoint == file.known), None)
