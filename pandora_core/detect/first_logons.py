@@ -150,7 +150,7 @@ class FirstLogons(SessionBehaviour):
         _append(self._unplaced, _AtHost(target, use.user), unplaced)
 
     def _ticketed(self, event_id: int, event: Event) -> None:
-        target, source = _service_host(event), source_of(event)
+        target, source = service_host(event), source_of(event)
         if target is None or source is None or not is_persons(event):
             return
         account = _AtHost(target, user_name(event.user or ""))
@@ -251,7 +251,7 @@ def _how(event: Event) -> str:
     return f"{way}, {method}" if isinstance(method, str) else way
 
 
-def _service_host(event: Event) -> str | None:
+def service_host(event: Event) -> str | None:
     """The host that a service ticket is for: ``WS-5$`` or ``cifs/ws-5.corp.local@REALM``."""
     service = event.more.get("service.name")
     if not isinstance(service, str):
