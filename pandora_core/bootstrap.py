@@ -20,13 +20,15 @@ from pandora_core import config, process
 from pandora_core.config import Settings
 from pandora_core.errors import ConfigError, EngineError, EngineRunningError, SourceError, StoreError
 from pandora_core.model import DAY_US, SECOND_US
-from pandora_core.store.operator import Operator
-from pandora_core.store.reader import Reader
-from pandora_core.store.store import FILE_NAME, Store
+from pandora_core.store.changes import ChangeReader, is_current
+from pandora_core.store.sqlite import FILE_NAME
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # imported where they are used: a console paints before it needs sqlalchemy
     from pandora_core.engine import Engine
     from pandora_core.service import Service
+    from pandora_core.store.operator import Operator
+    from pandora_core.store.reader import Reader
+    from pandora_core.store.store import Store
 
 
 def settings_of(data: Path | None) -> Settings:
@@ -39,16 +41,27 @@ def settings_of(data: Path | None) -> Settings:
 @contextlib.contextmanager
 def opened(data: Path | None) -> Iterator[Store]:
     """The store of a data folder, made if it is not there."""
-    store = Store(settings_of(data).data / FILE_NAME)
-    try:
+    with _store_of(settings_of(data)) as store:
         yield store
-    finally:
-        store.close()
+
+
+@contextlib.contextmanager
+def looking(data: Path | None) -> Iterator[ChangeReader]:
+    """The look for changes in a data folder's store, which is made, or brought to the newest version, if need be."""
+    settings = settings_of(data)
+    path = settings.data / FILE_NAME
+    if not is_current(path):
+        with _store_of(settings):
+            pass
+    with contextlib.closing(ChangeReader(path)) as changes:
+        yield changes
 
 
 @contextlib.contextmanager
 def reading(data: Path | None) -> Iterator[Reader]:
     """Questions to the store of a data folder."""
+    from pandora_core.store.reader import Reader
+
     with opened(data) as store:
         yield Reader(store)
 
@@ -62,6 +75,8 @@ def operating(data: Path | None) -> Iterator[Operator]:
 
 def operator_of(store: Store) -> Operator:
     """Who acts: the OS user, or whoever called sudo; and on which machine."""
+    from pandora_core.store.operator import Operator
+
     return Operator(store, actor(), socket.gethostname())
 
 
@@ -175,6 +190,8 @@ def write_private(path: Path, text: str) -> None:
 
 @contextlib.contextmanager
 def _store_of(settings: Settings) -> Iterator[Store]:
+    from pandora_core.store.store import Store
+
     store = Store(settings.data / FILE_NAME)
     try:
         yield store
@@ -203,6 +220,8 @@ def _service(settings: Settings, store: Store) -> Service:
 
 
 def _await_import(settings: Settings, store: Store, patterns: list[str], format_name: str) -> dict[str, Any]:
+    from pandora_core.store.reader import Reader
+
     number = operator_of(store).request_import(patterns, format_name, at_us=now_us())
     reader = Reader(store)
     while True:

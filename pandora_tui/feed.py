@@ -27,7 +27,8 @@ from pandora_tui.engine_starter import EngineStarter
 from pandora_tui.messages import EngineState, Status
 from pandora_tui.style import duration_text
 
-if TYPE_CHECKING:  # sqlalchemy comes with these: imported on the bridge's thread, after the first paint
+if TYPE_CHECKING:  # imported on the bridge's thread, after the first paint; sqlalchemy, after the first news
+    from pandora_core.store.changes import ChangeReader
     from pandora_core.store.operator import Operator
     from pandora_core.store.reader import Reader
 
@@ -41,6 +42,7 @@ MUTE_S = 15.0
 """An engine that holds its lock but has said nothing for this long is shown as a problem."""
 
 _LOOK_S = 1.0
+_LOOKS_BEFORE_QUESTIONS = 2
 _DIED = f"the engine died: {process.LOG_NAME} says why; 9 S starts another"
 _NEXT_TO_NOTHING_BYTES = 1_000_000
 _STORE_NAME = "pandora.db*"  # said here too, for the store's module is not to be imported yet
@@ -112,8 +114,8 @@ class Feed:
         """Whether there is no store yet, or one so small that there is hardly anything in it to wait for."""
         self.actor = ""
         self._engine_pid = engine_pid
-        self._reader: Reader | None = None
-        self._operator: Operator | None = None
+        self._opened: contextlib.ExitStack | None = None
+        self._questions: tuple[Reader, Operator] | None = None
         self._has_looked = False
         self._pid: int | None = None
         self._looked_s = float("-inf")
@@ -122,15 +124,14 @@ class Feed:
     def open(self) -> Iterator[Callable[[], News | None]]:
         """Open the store and give the poll; made for :class:`pandora_tui.bridge.Bridge`."""
         from pandora_core import bootstrap
-        from pandora_core.store.reader import Reader
 
-        with bootstrap.opened(self.data) as store:
-            self._reader, self._operator = Reader(store), bootstrap.operator_of(store)
-            self.actor = self._operator.actor
+        with contextlib.ExitStack() as self._opened:
+            changes = self._opened.enter_context(bootstrap.looking(self.data))
+            self.actor = bootstrap.actor()
             try:
-                yield _Poll(self, self._reader)
+                yield _Poll(self, changes)
             finally:
-                self._reader = self._operator = None
+                self._opened = self._questions = None
 
     def alert(self, alert_id: str) -> AlertDetail:
         """One alert in full."""
@@ -162,8 +163,7 @@ class Feed:
         from importlib.metadata import version
 
         from pandora_core import __version__
-        from pandora_core.store.sqlite import choose
-        from pandora_core.store.store import FILE_NAME
+        from pandora_core.store.sqlite import FILE_NAME, choose
 
         sqlite = choose()
         path = self.data / FILE_NAME
@@ -210,15 +210,27 @@ class Feed:
             if self.starter is not None and self._engine_pid(self.data) is None:
                 self.starter.start()
 
+    def prepare(self) -> None:
+        """Make ready for questions, so that the first one that is put does not wait for it."""
+        if self._questions is None:
+            if self._opened is None:
+                raise StoreError("the store is not open yet", where=str(self.data), hint="try again in a moment")
+            from pandora_core import bootstrap
+            from pandora_core.store.reader import Reader
+
+            store = self._opened.enter_context(bootstrap.opened(self.data))
+            self._questions = Reader(store), bootstrap.operator_of(store)
+
     def _reading(self) -> Reader:
-        if self._reader is None:
-            raise StoreError("the store is not open yet", where=str(self.data), hint="try again in a moment")
-        return self._reader
+        return self._ready()[0]
 
     def _operating(self) -> Operator:
-        if self._operator is None:
-            raise StoreError("the store is not open yet", where=str(self.data), hint="try again in a moment")
-        return self._operator
+        return self._ready()[1]
+
+    def _ready(self) -> tuple[Reader, Operator]:
+        self.prepare()
+        assert self._questions is not None
+        return self._questions
 
 
 def _store_bytes(data: Path) -> int:
@@ -233,9 +245,10 @@ def _store_bytes(data: Path) -> int:
 class _Poll:
     """Looks for changes; hands a first look with many alerts out in slices, the worst first."""
 
-    def __init__(self, feed: Feed, reader: Reader) -> None:
+    def __init__(self, feed: Feed, changes: ChangeReader) -> None:
         self._feed = feed
-        self._reader = reader
+        self._changes = changes
+        self._looks = 0
         self._since = 0
         self._engine: EngineStatus | None = None
         self._told: Status | None = None
@@ -244,8 +257,11 @@ class _Poll:
     def __call__(self) -> News | None:
         if self._waiting:
             return self._slice(News(self._feed.status(self._engine)))
-        changes = self._reader.changes(self._since)
+        changes = self._changes.changes(self._since)
         self._feed.start_engine_once()
+        self._looks += 1
+        if self._looks > _LOOKS_BEFORE_QUESTIONS:
+            self._feed.prepare()
         if changes.upto > self._since:
             return self._news(changes)
         status = self._feed.status(self._engine)
@@ -266,7 +282,7 @@ class _Poll:
                 gone=frozenset(changes.gone_alerts) - {view.alert.id for view in changes.alerts},
                 entities=changes.entities,
                 files={file.id: file for file in changes.files},
-                sources=tuple(self._reader.sources()),
+                sources=changes.sources,
                 engine=changes.engine,
                 throughput=changes.throughput,
             )

@@ -49,11 +49,11 @@ def print_alerts(
     in the shape of ``pandora alerts list --json``.
     """
     ends_s = float("inf") if seconds is None else time.monotonic() + seconds
-    with bootstrap.reading(data) as reader:
+    with bootstrap.looking(data) as looking:
         printed = _Printed(as_json)
         while not stop.is_set() and time.monotonic() < ends_s:
             stop.wait(min(LOOK_S, max(0.0, ends_s - time.monotonic())))
-            changes = reader.changes(since)
+            changes = looking.changes(since)
             since = max(since, changes.upto)
             for view in sorted(changes.alerts, key=lambda view: (view.alert.last_seen_us, view.alert.id)):
                 printed.tell(view)

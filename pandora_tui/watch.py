@@ -13,9 +13,6 @@ from pandora_core import bootstrap, process
 from pandora_core.cli.output import json_option, say
 from pandora_core.config import Settings
 from pandora_core.errors import ConfigError
-from pandora_core.store.reader import Reader
-
-_NEVER = 1 << 62
 
 
 @click.command()
@@ -65,9 +62,11 @@ class _Visit:
 @contextlib.contextmanager
 def _followed(settings: Settings, patterns: list[str], format_name: str) -> Iterator[_Visit]:
     """Sources that are there while a person looks; those that were there before stay."""
+    from pandora_core.store.reader import Reader
+
     with bootstrap.opened(settings.data) as store:
         operator, reader = bootstrap.operator_of(store), Reader(store)
-        visit, known = _Visit(reader.changes(_NEVER).upto), {row.id for row in reader.sources()}
+        visit, known = _Visit(reader.newest_change()), {row.id for row in reader.sources()}
         added = {
             operator.add_source(pattern, format_name, temporary=True, at_us=bootstrap.now_us())
             for pattern in patterns

@@ -118,7 +118,8 @@ def _loose_files(folder: Path) -> Iterator[Finding]:
 
 def _store(data: Path | None) -> Iterator[Finding]:
     from pandora_core.store.maintenance import check
-    from pandora_core.store.store import FILE_NAME, Store
+    from pandora_core.store.sqlite import FILE_NAME
+    from pandora_core.store.store import Store
 
     path = config.load(data).data / FILE_NAME
     if not path.exists():

@@ -12,7 +12,7 @@ from pandora_core.detect.triage import ACKNOWLEDGED, CLOSED, conflicting, fold, 
 from pandora_core.errors import NotFoundError, RefusedError, StaleActionError
 from pandora_core.model import Action, ActionKind, EntityRef, iso
 from pandora_core.store import schema
-from pandora_core.store.reader import action_of
+from pandora_core.store.rows import action_of
 from pandora_core.store.store import Store, next_change
 
 

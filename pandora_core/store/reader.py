@@ -1,42 +1,42 @@
-"""Owns what the faces read: alerts with their triage, entities, events, sources, and what changed since last time."""
+"""Owns the questions that faces put to a store: alerts with their triage, entities, events, sources, imports."""
 
 from __future__ import annotations
 
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, RowMapping, func, or_, select
+from sqlalchemy import ColumnElement, Connection, func, or_, select
 
-from pandora_core.detect import risk
 from pandora_core.detect.behaviour import Fired
 from pandora_core.detect.triage import Triage, effective, fold
 from pandora_core.errors import NotFoundError
-from pandora_core.model import HOUR_US, Action, ActionKind, Alert, Contribution, Detection, Entity, EntityRef, Event
+from pandora_core.model import Action, ActionKind, Alert, Detection, Entity, EntityRef, Event
 from pandora_core.store import schema
 from pandora_core.store.rows import (
     AlertDetail,
     AlertView,
     BadLineRow,
-    Changes,
     EngineStatus,
     EventRow,
     FileRow,
     ImportRow,
     RawLine,
     SourceRow,
+    action_of,
+    engine_of,
+    entity_of,
+    file_of,
+    source_of,
 )
 from pandora_core.store.store import Store
 
 _alert = msgspec.json.Decoder(Alert).decode
 _fired = msgspec.json.Decoder(Fired).decode
 _event = msgspec.json.Decoder(Event).decode
-_contributions = msgspec.json.Decoder(tuple[Contribution, ...]).decode
 
 TOP_ENTITIES = 50
-HISTORY_POINTS = 8
 _MANY = 500
 
 
@@ -46,27 +46,11 @@ class Reader:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def changes(self, since: int) -> Changes:
-        """What was committed after change number ``since``; with 0, everything that a console shows."""
+    def newest_change(self) -> int:
+        """The number of the newest commit."""
+        statement = select(schema.counters.c.value).where(schema.counters.c.name == "change")
         with self._store.reading() as connection:
-            upto = connection.execute(
-                select(schema.counters.c.value).where(schema.counters.c.name == "change")
-            ).scalar_one()
-            if upto <= since:
-                return Changes(upto)
-            touched = self._touched_alerts(connection, since)
-            gone = connection.execute(
-                select(schema.gone_alerts.c.id).where(schema.gone_alerts.c.change > since)
-            ).scalars()
-            return Changes(
-                upto=upto,
-                alerts=tuple(self._views(connection, touched)),
-                gone_alerts=tuple(gone),
-                entities=self._top_entities(connection, TOP_ENTITIES, with_history=True),
-                files=tuple(self._files(connection, schema.files.c.change > since)),
-                engine=self._engine(connection),
-                throughput=self._last_hour(connection),
-            )
+            return int(connection.execute(statement).scalar_one())
 
     def alerts(
         self, *, since_us: int | None = None, entity: EntityRef | None = None, limit: int | None = None
@@ -101,8 +85,11 @@ class Reader:
 
     def entities(self, limit: int = TOP_ENTITIES) -> list[Entity]:
         """Entities by falling present risk."""
+        c = schema.entities.c
+        statement = select(schema.entities).order_by(c.rank.desc(), c.entity).limit(limit)
         with self._store.reading() as connection:
-            return list(self._top_entities(connection, limit, with_history=False))
+            now_us = self._watermark(connection)
+            return [entity_of(row, now_us) for row in connection.execute(statement).mappings()]
 
     def entity(self, ref: EntityRef) -> tuple[Entity, list[Detection], list[AlertView]]:
         """One entity with its detections (newest first) and alerts.
@@ -130,7 +117,7 @@ class Reader:
                 .all()
             )
             return (
-                self._entity(row, self._watermark(connection), detections),
+                entity_of(row, self._watermark(connection), detections),
                 detections,
                 self._views(connection, ids),
             )
@@ -198,10 +185,7 @@ class Reader:
             select(schema.sources).where(schema.sources.c.removed_at_us.is_(None)).order_by(schema.sources.c.id)
         )
         with self._store.reading() as connection:
-            return [
-                SourceRow(row["id"], row["pattern"], row["format"], bool(row["temporary"]), row["added_at_us"])
-                for row in connection.execute(statement).mappings()
-            ]
+            return [source_of(row) for row in connection.execute(statement).mappings()]
 
     def files(self) -> list[FileRow]:
         """Every file that is or was read."""
@@ -255,11 +239,6 @@ class Reader:
         with self._store.reading() as connection:
             return {t.name: connection.execute(select(func.count()).select_from(t)).scalar_one() for t in tables}
 
-    def _touched_alerts(self, connection: Connection, since: int) -> list[str]:
-        changed = connection.execute(select(schema.alerts.c.id).where(schema.alerts.c.change > since)).scalars()
-        acted = connection.execute(select(schema.actions.c.subject).where(schema.actions.c.change > since)).scalars()
-        return list(dict.fromkeys([*changed, *acted]))
-
     def _views(self, connection: Connection, ids: Sequence[str]) -> list[AlertView]:
         actions = self._actions(connection, ids)
         found: dict[str, Alert] = {}
@@ -309,64 +288,17 @@ class Reader:
         )
         return [EventRow(*row[:-1], _event(row[-1])) for row in connection.execute(statement)]
 
-    def _top_entities(self, connection: Connection, limit: int, *, with_history: bool) -> tuple[Entity, ...]:
-        now = self._watermark(connection)
-        statement = (
-            select(schema.entities).order_by(schema.entities.c.rank.desc(), schema.entities.c.entity).limit(limit)
-        )
-        rows = connection.execute(statement).mappings().all()
-        found: defaultdict[str, list[Detection]] = defaultdict(list)
-        if with_history:
-            names = [row["entity"] for row in rows[:20]]
-            bodies = select(schema.detections.c.entity, schema.detections.c.body).where(
-                schema.detections.c.entity.in_(names)
-            )
-            for entity, body in connection.execute(bodies):
-                found[entity].append(_fired(body).detection)
-        return tuple(self._entity(row, now, found[row["entity"]]) for row in rows)
-
-    def _entity(self, row: RowMapping, now_us: int, detections: Sequence[Detection]) -> Entity:
-        evidence = risk.decayed(row["evidence"], now_us - row["as_of_us"])
-        now_risk, then_risk = risk.risk_of(evidence), risk.risk_of(row["evidence"])
-        share = now_risk / then_risk if then_risk else 0.0
-        parts = tuple(
-            Contribution(part.points * share, part.detection_id, part.detector, part.title, part.repeats)
-            for part in _contributions(row["body"])
-        )
-        ends = (
-            [now_us - HOUR_US * (HISTORY_POINTS - 1 - step) for step in range(HISTORY_POINTS)] if detections else []
-        )
-        return Entity(
-            ref=EntityRef.parse(row["entity"]),
-            risk=now_risk,
-            first_seen_us=row["first_seen_us"],
-            last_seen_us=row["last_seen_us"],
-            detections=row["detections"],
-            contributions=parts,
-            history=tuple(risk.history(detections, ends)),
-        )
-
     def _watermark(self, connection: Connection) -> int:
         status = self._engine(connection)
         return status.watermark_us if status else 0
 
     def _engine(self, connection: Connection) -> EngineStatus | None:
         row = connection.execute(select(schema.engine_status)).mappings().first()
-        return EngineStatus(**{name: row[name] for name in EngineStatus.__struct_fields__}) if row else None
+        return engine_of(row) if row else None
 
     def _files(self, connection: Connection, *where: ColumnElement[bool]) -> list[FileRow]:
         rows = connection.execute(select(schema.files).where(*where).order_by(schema.files.c.id)).mappings()
-        return [FileRow(**{name: row[name] for name in FileRow.__struct_fields__}) for row in rows]
-
-    def _last_hour(self, connection: Connection) -> tuple[tuple[int, int, int], ...]:
-        statement = select(schema.throughput).order_by(schema.throughput.c.minute_us.desc()).limit(60)
-        return tuple((row[0], row[1], row[2]) for row in reversed(connection.execute(statement).all()))
-
-
-def action_of(row: RowMapping) -> Action:
-    """An action from its row."""
-    values: dict[str, Any] = {name: row[name] for name in Action.__dataclass_fields__}
-    return Action(**{**values, "kind": ActionKind(row["kind"])})
+        return [file_of(row) for row in rows]
 
 
 def _chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:

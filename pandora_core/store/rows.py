@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import msgspec
 
+from pandora_core.detect import risk
 from pandora_core.detect.triage import Triage
-from pandora_core.model import Action, Alert, Detection, Entity, Event
+from pandora_core.model import HOUR_US, Action, ActionKind, Alert, Contribution, Detection, Entity, EntityRef, Event
+
+HISTORY_POINTS = 8
+"""Hours that an entity's history covers, one point each."""
+
+_contributions = msgspec.json.Decoder(tuple[Contribution, ...]).decode
+
+
+class Row(Protocol):
+    """A row whose columns are asked by name, be it SQLAlchemy's or the DB-API's."""
+
+    def __getitem__(self, name: Any, /) -> Any: ...
 
 
 class FileRow(msgspec.Struct, kw_only=True, frozen=True):
@@ -120,13 +134,56 @@ class AlertDetail:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a console has not seen yet. ``upto`` is the change number to ask from next."""
+    """What a console has not seen yet. ``upto`` is the change number to ask from next; ``None`` is as before."""
 
     upto: int
     alerts: tuple[AlertView, ...] = ()
     gone_alerts: tuple[str, ...] = ()
-    entities: tuple[Entity, ...] = ()
+    entities: tuple[Entity, ...] | None = None
     files: tuple[FileRow, ...] = ()
+    sources: tuple[SourceRow, ...] | None = None
     engine: EngineStatus | None = None
-    throughput: tuple[tuple[int, int, int], ...] = field(default=())
+    throughput: tuple[tuple[int, int, int], ...] | None = None
     """(minute, events, bad lines) of the last hour."""
+
+
+def action_of(row: Row) -> Action:
+    """An action from its row."""
+    values: dict[str, Any] = {name: row[name] for name in Action.__dataclass_fields__}
+    return Action(**{**values, "kind": ActionKind(row["kind"])})
+
+
+def engine_of(row: Row) -> EngineStatus:
+    """The engine's status from its row."""
+    return EngineStatus(**{name: row[name] for name in EngineStatus.__struct_fields__})
+
+
+def file_of(row: Row) -> FileRow:
+    """A file from its row."""
+    return FileRow(**{name: row[name] for name in FileRow.__struct_fields__})
+
+
+def source_of(row: Row) -> SourceRow:
+    """A source from its row."""
+    return SourceRow(row["id"], row["pattern"], row["format"], bool(row["temporary"]), row["added_at_us"])
+
+
+def entity_of(row: Row, now_us: int, detections: Sequence[Detection] = ()) -> Entity:
+    """An entity from its row, its risk decayed to ``now_us``; with its detections it gets its history too."""
+    evidence = risk.decayed(row["evidence"], now_us - row["as_of_us"])
+    now_risk, then_risk = risk.risk_of(evidence), risk.risk_of(row["evidence"])
+    share = now_risk / then_risk if then_risk else 0.0
+    parts = tuple(
+        Contribution(part.points * share, part.detection_id, part.detector, part.title, part.repeats)
+        for part in _contributions(row["body"])
+    )
+    ends = [now_us - HOUR_US * (HISTORY_POINTS - 1 - step) for step in range(HISTORY_POINTS)] if detections else []
+    return Entity(
+        ref=EntityRef.parse(row["entity"]),
+        risk=now_risk,
+        first_seen_us=row["first_seen_us"],
+        last_seen_us=row["last_seen_us"],
+        detections=row["detections"],
+        contributions=parts,
+        history=tuple(risk.history(detections, ends)),
+    )

@@ -11,8 +11,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.pool import QueuePool
+from pandora_core.errors import StoreBusyError, StoreError
+
+FILE_NAME = "pandora.db"
 
 WAL_SAFE = (3, 51, 3)
 """First SQLite release without the WAL-reset corruption that 3.7.0–3.51.2 have (sqlite.org, release 3.51.3)."""
@@ -45,39 +46,58 @@ def choose() -> SqliteChoice:
     return SqliteChoice(module, name, version, "WAL" if version >= WAL_SAFE else "DELETE")
 
 
-def connect(path: Path, *, read_only: bool = False) -> Engine:
-    """A SQLAlchemy engine on one SQLite file; the file is created 0600 unless ``read_only``.
+def address(path: Path, *, read_only: bool = False) -> str:
+    """The URI of a store's file; one that is not there is not made."""
+    quoted = str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    return f"file:{quoted}?mode={'ro' if read_only else 'rw'}"
 
-    Transactions are explicit: ``BEGIN IMMEDIATE`` for the execution option ``write=True``, else ``BEGIN``, so that a
-    reader holds a steady snapshot and a writer never fails half-way for want of the lock.
+
+def open_for_looking(path: Path) -> Any:
+    """A plain DB-API connection that cannot write; transactions are explicit, rows can be asked by name.
+
+    Raises:
+        StoreError: the file is not there, is not private, or is no store.
     """
-    choice = choose()
-    if not read_only:
-        _create_private(path)
-    mode = "ro" if read_only else "rw"
-    engine = create_engine(
-        f"sqlite+pysqlite:///file:{_quoted(path)}?mode={mode}&uri=true",
-        module=choice.module,
-        poolclass=QueuePool,
-        pool_size=4,
-        connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
-    )
-    event.listen(engine, "connect", lambda connection, _record: _prepare(connection, read_only))
-    event.listen(engine, "begin", _begin)
-    return engine
+    module = choose().module
+    try:
+        check_private(path)
+        # Not mode=ro: to read a WAL whose last writer is gone, SQLite must be able to make its index.
+        connection = module.connect(address(path), uri=True, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None)
+        connection.row_factory = module.Row
+        set_up(connection, read_only=True)
+        connection.execute("PRAGMA query_only=ON")
+    except FileNotFoundError as error:
+        raise StoreError("there is no store", where=str(path), hint="pandora doctor") from error
+    except module.DatabaseError as error:
+        raise explained(error, path) from error
+    return connection
 
 
-def _quoted(path: Path) -> str:
-    return str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+def check_private(path: Path) -> None:
+    """Refuse a file that others can read or write, or that is somebody else's link.
+
+    Raises:
+        StoreError: with the command that mends it.
+    """
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode):
+        raise StoreError("the store is not a regular file", where=str(path), hint="remove the link or device")
+    if status.st_mode & 0o007:
+        raise StoreError(
+            f"the store can be read by everybody (mode {stat.S_IMODE(status.st_mode):o})",
+            where=str(path),
+            hint=f"chmod 600 {path}",
+        )
 
 
-def _create_private(path: Path) -> None:
+def create_private(path: Path) -> None:
     """Creates the file before SQLite does, so that it never exists with wider rights than 0600."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, stat.S_IRUSR | stat.S_IWUSR)
     os.close(descriptor)
 
 
-def _prepare(connection: Any, read_only: bool) -> None:
+def set_up(connection: Any, *, read_only: bool) -> None:
+    """Set the pragmas that every connection to a store has."""
     connection.isolation_level = None
     cursor = connection.cursor()
     try:
@@ -101,8 +121,13 @@ def _prepare(connection: Any, read_only: bool) -> None:
         cursor.close()
 
 
-def _begin(connection: Any) -> None:
-    options = connection.get_execution_options()
-    if options.get("write"):
-        connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if options.get('durable') else 'NORMAL'}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("write") else "BEGIN")
+def explained(error: Exception, path: Path) -> StoreError:
+    """What an error of the database means, and what to do next."""
+    text = str(error)
+    if "locked" in text:
+        return StoreBusyError("another process holds the store's write lock", where=str(path), hint="try again")
+    if "not a database" in text or "malformed" in text:
+        return StoreError(text, where=str(path), hint="pandora store check, or restore a backup")
+    if "full" in text:
+        return StoreError(text, where=str(path), hint="free some disk space; nothing is lost, lines are read again")
+    return StoreError(text, where=str(path), hint="pandora doctor")

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import QueuePool
 
-from pandora_core.errors import StoreBusyError, StoreError
 from pandora_core.store import sqlite
 from pandora_core.store.migrations import migrate
-
-FILE_NAME = "pandora.db"
 
 
 class Store:
@@ -28,12 +25,12 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         if path.exists():
-            check_private(path)
+            sqlite.check_private(path)
         try:
-            self.engine: Engine = sqlite.connect(path)
+            self.engine: Engine = _connect(path)
             migrate(self.engine)
         except DatabaseError as error:
-            raise _explained(error, path) from error
+            raise sqlite.explained(_cause(error), path) from error
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -61,7 +58,7 @@ class Store:
         try:
             yield
         except DatabaseError as error:
-            raise _explained(error, self.path) from error
+            raise sqlite.explained(_cause(error), self.path) from error
 
 
 def next_change(connection: Connection) -> int:
@@ -70,29 +67,29 @@ def next_change(connection: Connection) -> int:
     return int(connection.exec_driver_sql(statement).scalar_one())
 
 
-def check_private(path: Path) -> None:
-    """Refuse a file that others can read or write, or that is somebody else's link.
-
-    Raises:
-        StoreError: with the command that mends it.
+def _connect(path: Path) -> Engine:
+    """Transactions are explicit: ``BEGIN IMMEDIATE`` for the execution option ``write=True``, else ``BEGIN``, so that
+    a reader holds a steady snapshot and a writer never fails half-way for want of the lock.
     """
-    status = path.lstat()
-    if not stat.S_ISREG(status.st_mode):
-        raise StoreError("the store is not a regular file", where=str(path), hint="remove the link or device")
-    if status.st_mode & 0o007:
-        raise StoreError(
-            f"the store can be read by everybody (mode {stat.S_IMODE(status.st_mode):o})",
-            where=str(path),
-            hint=f"chmod 600 {path}",
-        )
+    sqlite.create_private(path)
+    engine = create_engine(
+        f"sqlite+pysqlite:///{sqlite.address(path)}&uri=true",
+        module=sqlite.choose().module,
+        poolclass=QueuePool,
+        pool_size=4,
+        connect_args={"check_same_thread": False, "timeout": sqlite.BUSY_TIMEOUT_MS / 1000},
+    )
+    event.listen(engine, "connect", lambda connection, _record: sqlite.set_up(connection, read_only=False))
+    event.listen(engine, "begin", _begin)
+    return engine
 
 
-def _explained(error: DatabaseError, path: Path) -> StoreError:
-    text = str(error.orig)
-    if isinstance(error, OperationalError) and "locked" in text:
-        return StoreBusyError("another process holds the store's write lock", where=str(path), hint="try again")
-    if "not a database" in text or "malformed" in text:
-        return StoreError(text, where=str(path), hint="pandora store check, or restore a backup")
-    if "full" in text:
-        return StoreError(text, where=str(path), hint="free some disk space; nothing is lost, lines are read again")
-    return StoreError(text, where=str(path), hint="pandora doctor")
+def _begin(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    if options.get("write"):
+        connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if options.get('durable') else 'NORMAL'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("write") else "BEGIN")
+
+
+def _cause(error: DatabaseError) -> Exception:
+    return error.orig if isinstance(error.orig, Exception) else error

@@ -104,6 +104,7 @@ class VirtualTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._layout_now = Layout((), 2)
         self._strips: dict[tuple[RowId, int, int], Strip] = {}
         self._painted: list[Strip | None] = []
+        self._laid_out_for = Size()
         self._seen_version = -1
         self._said_key: Hashable | None = None
         self._thumb = range(0)
@@ -232,10 +233,14 @@ class VirtualTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._apply()
 
     def _tick(self) -> None:
+        if self.size != self._laid_out_for:
+            # Textual sends no Resize to a widget that comes into view while something else asks where widgets are.
+            self._lay_out()
         if self.rows.version != self._seen_version and self.screen.is_current and not is_link_slow(self.app):
             self._apply()
 
     def _lay_out(self) -> None:
+        self._laid_out_for = self.size
         beside_the_bar = self.size.width - self.styles.scrollbar_size_vertical
         self._layout_now = lay_out(self._columns, beside_the_bar)
         self._view.resize(self.size.height - _HEADER)

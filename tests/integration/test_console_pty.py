@@ -19,7 +19,8 @@ from pandora_core import process
 from pandora_core.cli.main import COMMANDS
 from pandora_core.model import ActionKind
 from pandora_core.store.reader import Reader
-from pandora_core.store.store import FILE_NAME, Store
+from pandora_core.store.sqlite import FILE_NAME
+from pandora_core.store.store import Store
 from pandora_core.store.writer import Writer
 from pandora_tui import stage
 from pandora_tui.__main__ import CONSOLE_COMMANDS

@@ -16,7 +16,8 @@ from pandora_core.detect.risk import score
 from pandora_core.model import MINUTE_US, SECOND_US, Alert, Detection, EntityRef, Event, Severity, from_iso
 from pandora_core.store.operator import Operator
 from pandora_core.store.rows import BadLineRow, EngineStatus, FileRow, RawLine
-from pandora_core.store.store import FILE_NAME, Store
+from pandora_core.store.sqlite import FILE_NAME
+from pandora_core.store.store import Store
 from pandora_core.store.writer import Batch, EntityState, Writer, event_tuple
 from pandora_tui.app import PandoraApp
 from pandora_tui.bridge import Pace

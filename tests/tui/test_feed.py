@@ -9,7 +9,8 @@ import pytest
 
 from pandora_core.errors import RefusedError, StaleActionError, StoreError
 from pandora_core.model import SECOND_US, ActionKind, Verdict
-from pandora_core.store.store import FILE_NAME, Store
+from pandora_core.store.sqlite import FILE_NAME
+from pandora_core.store.store import Store
 from pandora_core.store.writer import Batch, Writer
 from pandora_tui import feed as feeds
 from pandora_tui.board import Board

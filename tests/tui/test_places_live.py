@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from pandora_core.store.store import FILE_NAME, Store
+from pandora_core.store.sqlite import FILE_NAME
+from pandora_core.store.store import Store
 from pandora_core.store.writer import Batch, Writer
 from pandora_tui.app import PandoraApp
 from pandora_tui.engine_starter import EngineStarter

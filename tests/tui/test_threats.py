@@ -11,7 +11,8 @@ from textual.widgets import Input
 
 from pandora_core.model import ActionKind, Verdict
 from pandora_core.store.reader import Reader
-from pandora_core.store.store import FILE_NAME, Store
+from pandora_core.store.sqlite import FILE_NAME
+from pandora_core.store.store import Store
 from pandora_core.store.writer import Batch, Writer
 from pandora_tui.app import PandoraApp
 from pandora_tui.screens.alert import AlertScreen

@@ -257,6 +257,15 @@ async def test_an_empty_table_says_why(show: Show) -> None:
         assert "no alerts" not in "".join(lines(app))
 
 
+async def test_a_table_that_is_not_told_its_size_finds_it_out(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Textual sends no Resize to what comes into view, if somebody asked where widgets are just before the layout.
+    monkeypatch.setattr(VirtualTable, "on_resize", lambda self: None)
+    app = show(number_table(5))
+    async with app.run_test(size=(60, 12)) as pilot:
+        await settle(pilot)
+        assert "row 0" in lines(app)[2]
+
+
 async def test_a_table_on_a_screen_that_is_not_shown_does_not_draw(show: Show) -> None:
     table = number_table(5)
     app = show(table)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import NamedTuple
-
-from sqlalchemy import Connection, Engine
+from typing import TYPE_CHECKING, NamedTuple
 
 from pandora_core.errors import StoreVersionError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
 
 
 class Migration(NamedTuple):
@@ -16,6 +17,11 @@ class Migration(NamedTuple):
     version: int
     name: str
     sql: str
+
+
+def newest() -> int:
+    """The version that a store of this Pandora has."""
+    return max(int(entry.name[:4]) for entry in files(__package__).iterdir() if entry.name.endswith(".sql"))
 
 
 def migrations() -> list[Migration]:
