@@ -51,6 +51,12 @@ _LINUX_ROLES = {
     Role.MAIL, Role.INTRANET, Role.MONITOR, Role.SCANNER, Role.JUMP, Role.SOURCE, Role.WEB, Role.TRANSFER
 }  # fmt: skip
 _DMZ_ROLES = {Role.WEB, Role.TRANSFER}
+_SMALL_HOSTS = 20
+"""A company below this size has fewer servers, some of which do the work of several."""
+_SMALL = {
+    Role.CONTROLLER: (), Role.FILES: (Role.BACKUP,), Role.DATABASE: (Role.DEPLOY,), Role.JUMP: (Role.SCANNER,),
+    Role.INTRANET: (Role.MAIL, Role.MONITOR, Role.SOURCE), Role.WEB: (Role.TRANSFER,),
+}  # fmt: skip
 _HOSTS_PER_SERVER = {Role.CONTROLLER: 300, Role.FILES: 150, Role.INTRANET: 400, Role.DATABASE: 400, Role.MAIL: 1500}
 
 
@@ -60,6 +66,14 @@ class Host:
     ip: str
     os: Os
     role: Role
+    also: tuple[Role, ...] = ()
+    """What else it does, in a company too small for a server for everything."""
+    zone_h: float = 0.0
+    """Offset of the clocks around it from UTC."""
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        return (self.role, *self.also)
 
     @property
     def is_windows(self) -> bool:
@@ -93,6 +107,11 @@ class Person:
     """The day of the plan on which somebody new starts; ``None`` for everybody else."""
     admin_login: str | None = None
     """The second, privileged account of an administrator."""
+
+    @property
+    def zone_h(self) -> float:
+        """Offset of the person's clock from UTC."""
+        return self.desk.zone_h
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +154,7 @@ class Company:
         return self.by_role[role][0]
 
     def all(self, *roles: Role) -> tuple[Host, ...]:
-        return tuple(host for role in roles for host in self.by_role[role])
+        return tuple(dict.fromkeys(host for role in roles for host in self.by_role[role]))
 
     def near(self, role: Role, host: Host) -> Host:
         """The server of a role that ``host`` uses: always the same one."""
@@ -157,14 +176,17 @@ class Company:
 def found(plan: Plan) -> Company:
     """The company of a plan."""
     dice = Dice.of(plan.seed, "company")
-    hosts = tuple(_hosts(plan.hosts))
-    by_role = {role: tuple(host for host in hosts if host.role is role) for role in Role}
-    people = tuple(_people(dice, by_role[Role.DESK], plan.days))
+    hosts = tuple(_hosts(plan))
+    by_role = {role: tuple(host for host in hosts if role in host.roles) for role in Role}
+    people = tuple(_people(dice, by_role[Role.DESK], plan))
     return Company(hosts, people, _accounts(by_role), by_role, {host.ip: host for host in hosts})
 
 
 def workday(seed: int, person: Person, day_us: int) -> Workday | None:
-    """How a person's day goes that begins at ``day_us`` (midnight); ``None`` if they do not work that day."""
+    """How a person's day goes; ``None`` if they do not work that day.
+
+    ``day_us`` is the midnight of that date in UTC; the day itself is that date by the person's own clock.
+    """
     dice = Dice.of(seed, "day", person.login, day_us)
     if is_weekend(day_us):
         if not (person.works_weekends and dice.chance(0.4)):
@@ -175,7 +197,8 @@ def workday(seed: int, person: Person, day_us: int) -> Workday | None:
     lunch_h = person.lunch_h + dice.gauss(0.0, 0.15)
     back_h = lunch_h + 0.4 + 0.4 * dice.random()
     leaves_h = max(back_h + 1.0, person.leaves_h + dice.gauss(0.0, 0.35))
-    return Workday(*(day_us + int(hour * HOUR_US) for hour in (arrives_h, lunch_h, back_h, leaves_h)))
+    hours = (arrives_h, lunch_h, back_h, leaves_h)
+    return Workday(*(day_us + int((hour - person.zone_h) * HOUR_US) for hour in hours))
 
 
 def is_weekend(at_us: int) -> bool:
@@ -188,7 +211,29 @@ def days(plan: Plan) -> Iterator[int]:
     return iter(range(first, plan.end_us, DAY_US))
 
 
-def _hosts(total: int) -> Iterator[Host]:
+def dates(plan: Plan, zone_h: float) -> Iterator[int]:
+    """The dates of a plan by a clock that is off by ``zone_h``, each as its midnight in UTC."""
+    first, last = (at_us + int(zone_h * HOUR_US) for at_us in (plan.start_us, plan.end_us))
+    return iter(range(first - first % DAY_US, last, DAY_US))
+
+
+def _hosts(plan: Plan) -> Iterator[Host]:
+    dice = Dice.of(plan.seed, "offices")
+    home_h = plan.zones_h[0]
+    servers = list(_small_servers(home_h) if plan.hosts < _SMALL_HOSTS else _servers(plan.hosts, home_h))
+    yield from servers
+    for index in range(plan.hosts - len(servers)):
+        address = f"{INSIDE}{16 + index // 240}.{10 + index % 240}"
+        name = f"{Role.DESK}-{index + 1:03d}"
+        yield Host(name, address, Os.WINDOWS, Role.DESK, zone_h=dice.popular(plan.zones_h))
+
+
+def _small_servers(zone_h: float) -> Iterator[Host]:
+    for index, (role, also) in enumerate(_SMALL.items()):
+        yield _server(role, 1, index, zone_h, also)
+
+
+def _servers(total: int, zone_h: float) -> Iterator[Host]:
     kinds = [role for role in Role if role not in (Role.DESK, Role.OUTSIDE)]
     roles = [role for role in kinds for _ in range(1 + total // _HOSTS_PER_SERVER.get(role, total + 1))]
     if total >= 35:
@@ -196,15 +241,20 @@ def _hosts(total: int) -> Iterator[Host]:
     counts: dict[Role, int] = {}
     for index, role in enumerate(roles):
         counts[role] = counts.get(role, 0) + 1
-        inside, outside = f"{INSIDE}1.{10 + index}", f"192.0.2.{10 + index}"
-        os = Os.LINUX if role in _LINUX_ROLES else Os.WINDOWS
-        yield Host(f"{role}-{counts[role]:02d}", outside if role in _DMZ_ROLES else inside, os, role)
-    for index in range(total - len(roles)):
-        address = f"{INSIDE}{16 + index // 240}.{10 + index % 240}"
-        yield Host(f"{Role.DESK}-{index + 1:03d}", address, Os.WINDOWS, Role.DESK)
+        yield _server(role, counts[role], index, zone_h)
 
 
-def _people(dice: Dice, desks: tuple[Host, ...], plan_days: float) -> Iterator[Person]:
+def _server(role: Role, number: int, index: int, zone_h: float, also: tuple[Role, ...] = ()) -> Host:
+    """The ``index``-th server; scanners have a network of their own, and so has what the internet may see."""
+    network = "192.0.2." if role in _DMZ_ROLES else f"{INSIDE}{3 if role is Role.SCANNER else 1}."
+    return Host(f"{role}-{number:02d}", f"{network}{10 + index}", _os(role), role, also, zone_h)
+
+
+def _os(role: Role) -> Os:
+    return Os.LINUX if role in _LINUX_ROLES else Os.WINDOWS
+
+
+def _people(dice: Dice, desks: tuple[Host, ...], plan: Plan) -> Iterator[Person]:
     logins: dict[str, int] = {}
     administrators = max(2, len(desks) // 60)
     for index, desk in enumerate(desks):
@@ -213,7 +263,8 @@ def _people(dice: Dice, desks: tuple[Host, ...], plan_days: float) -> Iterator[P
         login += str(logins[login]) if logins[login] > 1 else ""
         is_admin = index < administrators
         is_new = not is_admin and index % 25 == 10
-        yield _person(dice, login, desk, is_admin, int(dice.random() * min(plan_days, 5)) if is_new else None)
+        joins_day = int(dice.random() * min(plan.days, 5)) if is_new else None
+        yield _person(dice, login, desk, is_admin, joins_day)
 
 
 def _person(dice: Dice, login: str, desk: Host, is_admin: bool, joins_day: int | None) -> Person:

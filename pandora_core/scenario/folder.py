@@ -77,14 +77,13 @@ class Folder:
             for file in [name for name in self._numbers if name.startswith(zeek_schema.FOLDER)]:
                 self._put(file, zeek_schema.closing(self._last_us))
         self.flush()
-        attack = self._scenario.campaign
         return Summary(
             folder=self._path,
             lines=self._lines.total(),
             attack_lines=self._attack_lines,
             files=dict(sorted(self._lines.items())),
-            chain=attack.phases if attack else (),
-            hosts=attack.hosts if attack else (),
+            chain=self._scenario.phases,
+            hosts=self._scenario.hosts,
         )
 
     def _open(self, record: Record) -> None:

@@ -154,7 +154,10 @@ class Failure(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Logon:
-    """A Windows log-on on ``target``; ``kind`` is the log-on type (2 console, 3 network, 7 unlock, 10 RDP).
+    """A Windows log-on on ``target``.
+
+    ``kind`` is the log-on type: 2 console, 3 network, 4 batch, 5 service, 7 unlock, 9 other credentials for the
+    network, 10 RDP.
 
     ``connection`` is how the log-on came over the network; ``controller`` who checked the password for NTLM.
     """
@@ -174,6 +177,17 @@ class Logon:
     def session(self) -> str:
         """Names the log-on session, for everything that is done in it."""
         return self.connection.uid if self.connection else f"{self.target.name}/{self.user}/{self.at_us}"
+
+
+@dataclass(frozen=True, slots=True)
+class ExplicitLogon:
+    """On a Windows host, ``by`` gave the password of ``user`` to reach ``target``."""
+
+    at_us: int
+    host: Host
+    by: str
+    user: str
+    target: Host
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +339,7 @@ Happening = (
     | RdpSession
     | Ticket
     | Logon
+    | ExplicitLogon
     | Logoff
     | ShareOpened
     | FileTouched
@@ -344,8 +359,11 @@ Happening = (
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What a line of an attack is: the ATT&CK tactic (by its short name), the technique, and whose risk it is."""
+    """What a line of an attack is: the number of the attack in its plan and of the stage in the attack (from 1), the
+    ATT&CK tactic (by its short name), the technique, and whose risk it is."""
 
+    attack: int
+    stage: int
     phase: str
     technique: str
     entity: str

@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pandora_core.scenario.attacks import campaign
+from pandora_core.scenario.attacks import campaigns
 from pandora_core.scenario.behaviour.everything import ordinary_life
 from pandora_core.scenario.dice import Dice
 from pandora_core.scenario.happenings import Burst, Happening, Truth
@@ -34,7 +34,7 @@ class _Happened(NamedTuple):
 
 
 class Scenario:
-    """A plan come to life: its world, its attack, and every line that the sensors write.
+    """A plan come to life: its world, its attacks, and every line that the sensors write.
 
     Raises:
         ConfigError: there is no attack of the plan's name.
@@ -43,14 +43,25 @@ class Scenario:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.world = World.of(plan)
-        self.campaign = campaign(self.world)
+        self.campaigns = campaigns(self.world)
 
     def records(self) -> Iterator[Record]:
         """Every line in order of time, once; memory grows with the number of hosts, not of days."""
-        attack = self.campaign.bursts() if self.campaign else []
-        bursts = heapq.merge(*ordinary_life(self.world), *attack, key=lambda burst: burst.at_us)
+        steps = [bursts for campaign in self.campaigns for bursts in campaign.bursts()]
+        bursts = heapq.merge(*ordinary_life(self.world), *steps, key=lambda burst: burst.at_us)
         records = _seen(_in_order(bursts, self.plan), Sensors(self.world), self.plan.end_us)
-        return _with_losses(records, self.plan) if self.plan.loss else records
+        records = _with_losses(records, self.plan) if self.plan.loss else records
+        return _in_disorder(records, self.plan) if self.plan.disorder else records
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """The tactics of all attacks, in the order in which they are first used."""
+        return tuple(dict.fromkeys(phase for campaign in self.campaigns for phase in campaign.phases))
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The hosts that the attacks are about."""
+        return tuple(dict.fromkeys(host for campaign in self.campaigns for host in campaign.hosts))
 
 
 def stream(plan: Plan) -> Iterator[Record]:
@@ -96,3 +107,18 @@ def _seen(happened: Iterator[_Happened], sensors: Sensors, end_us: int) -> Itera
 def _with_losses(records: Iterator[Record], plan: Plan) -> Iterator[Record]:
     dice = Dice.of(plan.seed, "loss")
     return (record for record in records if not dice.chance(plan.loss))
+
+
+def _in_disorder(records: Iterator[Record], plan: Plan) -> Iterator[Record]:
+    """Some lines reach their file late; their own times, and what is true of them, stay as they are."""
+    dice = Dice.of(plan.seed, "disorder")
+    late: list[tuple[int, int, Record]] = []
+    for number, record in enumerate(records):
+        while late and late[0][0] <= record.at_us:
+            yield heapq.heappop(late)[2]
+        if dice.chance(plan.disorder):
+            heapq.heappush(late, (record.at_us + dice.span_us(1, max(1.0, plan.late_s)), number, record))
+        else:
+            yield record
+    while late:
+        yield heapq.heappop(late)[2]

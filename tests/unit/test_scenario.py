@@ -123,8 +123,8 @@ def test_lines_come_in_order_of_time_and_within_the_plan(plan: Plan) -> None:
 
 def test_every_behaviour_and_step_goes_forward_in_time(plan: Plan) -> None:
     scenario = Scenario(plan)
-    assert scenario.campaign is not None
-    for doings in (*ordinary_life(scenario.world), *scenario.campaign.bursts()):
+    assert scenario.campaigns
+    for doings in (*ordinary_life(scenario.world), *scenario.campaigns[0].bursts()):
         last_us = 0
         for burst in itertools.takewhile(lambda burst: burst.at_us < plan.end_us, doings):
             assert burst.at_us >= last_us
@@ -178,8 +178,7 @@ def test_the_truth_names_the_lines_of_the_attack(tmp_path: Path, plan: Plan) -> 
 
 
 def test_a_chain_is_fitted_into_a_short_plan_with_all_its_phases_in_order(plan: Plan) -> None:
-    campaign = Scenario(plan).campaign
-    assert campaign is not None
+    (campaign,) = Scenario(plan).campaigns
     seen = dict.fromkeys(record.truth.phase for record in lines_of(plan) if record.truth)
     assert tuple(seen) == campaign.phases
 
@@ -197,8 +196,7 @@ def test_an_attack_always_begins_and_ends_within_its_plan(
 ) -> None:
     start_us = MONDAY_US + int(begins_h * HOUR_US)
     plan = Plan(hosts=20, days=days, seed=seed, attack=attack, start_us=start_us, pace=pace)
-    campaign = Scenario(plan).campaign
-    assert campaign is not None
+    (campaign,) = Scenario(plan).campaigns
     last_us = campaign.begins_us + int(max(step.after_h for step in campaign.steps) * campaign.tempo * HOUR_US)
     assert plan.start_us <= campaign.begins_us <= last_us < plan.end_us
     assert 0 < campaign.tempo <= pace
@@ -417,7 +415,7 @@ def _plan_moving_by_service() -> Plan:
     """A plan whose seed chose the way of moving that leaves most traces."""
     for seed in range(100):
         plan = replace(MORNING, attack="intrusion", seed=seed)
-        campaign = Scenario(plan).campaign
-        if campaign and any(step.technique == "T1021.002" for step in campaign.steps):
+        (campaign,) = Scenario(plan).campaigns
+        if any(step.technique == "T1021.002" for step in campaign.steps):
             return plan
     raise AssertionError("no seed moves by service")

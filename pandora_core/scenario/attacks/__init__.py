@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pandora_core.errors import ConfigError
-from pandora_core.scenario.attacks.chain import Campaign
+from pandora_core.scenario.attacks.chain import Campaign, Chain
 from pandora_core.scenario.attacks.chains import CHAINS
 from pandora_core.scenario.world import World
 
@@ -18,15 +18,19 @@ def about(name: str) -> str:
     return CHAINS[name].about
 
 
-def campaign(world: World) -> Campaign | None:
-    """The attack of the world's plan, set into it; ``None`` where the plan wants none.
+def campaigns(world: World) -> tuple[Campaign, ...]:
+    """The attacks of the world's plan, set into it.
 
     Raises:
         ConfigError: there is no attack of that name.
     """
-    name = world.plan.attack
-    if name is None:
-        return None
+    return tuple(
+        Campaign.of(world, _chain(wanted.name), wanted, number)
+        for number, wanted in enumerate(world.plan.attacks, start=1)
+    )
+
+
+def _chain(name: str) -> Chain:
     if name not in CHAINS:
         raise ConfigError(f"no attack named {name!r}", where="scenario", hint=f"known: {', '.join(attacks())}")
-    return Campaign.of(world, CHAINS[name])
+    return CHAINS[name]

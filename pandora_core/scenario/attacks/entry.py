@@ -6,7 +6,8 @@ import base64
 from collections.abc import Iterator
 
 from pandora_core.model import SECOND_US
-from pandora_core.scenario.attacks.chain import Cast, Intruder, Scene
+from pandora_core.scenario.attacks.cast import Cast
+from pandora_core.scenario.attacks.chain import Intruder, Move, Scene
 from pandora_core.scenario.behaviour.office import PROGRAMS
 from pandora_core.scenario.company import Host, Role
 from pandora_core.scenario.deeds.access import enter, shell
@@ -127,6 +128,11 @@ def log_in_with_guess(hand: Intruder, at_us: int) -> Iterator[Scene]:
         client="SSH-2.0-OpenSSH_9.6",
     )  # fmt: skip
     yield at_us, visit.happenings
+
+
+def guess_moves(cast: Cast) -> tuple[Move, ...]:
+    """The log-on of :func:`log_in_with_guess`."""
+    return (Move(cast.outside_ip, cast.entry.name, WEAK_LOGIN),)
 
 
 def become_root(hand: Intruder, at_us: int) -> Iterator[Scene]:

@@ -60,6 +60,11 @@ def carry_off_by_dns(hand: Intruder, at_us: int) -> Iterator[Scene]:
         at_us += hand.pause_us(0.3, 3)
 
 
+def upload_from_last(hand: Intruder, at_us: int) -> Iterator[Scene]:
+    """The last host of the path sends what lay on it to the intruder's own server."""
+    yield from _upload(hand, hand.at(hand.cast.path[-1], hand.cast.stolen), hand.cast.command, at_us)
+
+
 def prevent_recovery(hand: Intruder, at_us: int) -> Iterator[Scene]:
     """Shadow copies and backup catalogues are deleted on the servers."""
     for host in (hand.cast.first, hand.cast.second):

@@ -1,21 +1,18 @@
-"""Owns how intruders get further once inside: looking around, taking credentials, moving to other hosts."""
+"""Owns what intruders do on their way: looking around, taking credentials, making accounts, hiding traces."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from pandora_core.model import SECOND_US
-from pandora_core.scenario.attacks.chain import Intruder, Scene
+from pandora_core.scenario.attacks.cast import Cast
+from pandora_core.scenario.attacks.chain import Intruder, Move, Scene
 from pandora_core.scenario.attacks.entry import WEAK_LOGIN, implant
 from pandora_core.scenario.company import INSIDE, Host, Role
 from pandora_core.scenario.deeds.access import RC4, enter, open_share, shell, sign_in, ticket_for
 from pandora_core.scenario.deeds.endpoint import (
     CMD,
-    POWERSHELL,
     SYSTEM32,
-    install_service,
-    run_by_wmi,
-    schedule_task,
     start,
     usual_pid,
 )
@@ -27,7 +24,6 @@ from pandora_core.scenario.happenings import (
     LogCleared,
     ProcessAccessed,
     RpcCall,
-    ScriptRun,
 )
 from pandora_core.scenario.world import Actor
 
@@ -36,7 +32,6 @@ _QUESTIONS = (
     "/c systeminfo", "/c net user /domain", "/c arp -a", "/c quser",
 )  # fmt: skip
 _LOOKED_FOR_PORTS = (445, 3389, 5985, 22, 135, 1433, 80, 443, 88, 8080)
-_SERVICE_NAMES = ("WinSyncSvc", "PerfMonHelper", "BTOBTO", "updsvc", "RemoteDiag", "TpmHealth")
 
 
 def ask_around(hand: Intruder, at_us: int) -> Iterator[Scene]:
@@ -79,7 +74,7 @@ def spray_password(hand: Intruder, at_us: int) -> Iterator[Scene]:
 def ask_for_weak_tickets(hand: Intruder, at_us: int) -> Iterator[Scene]:
     """Tickets for every service account, with the old cipher whose keys can be guessed at leisure."""
     me = hand.at_victim()
-    for account in hand.world.company.accounts:
+    for account in me.company.accounts:
         if account.principal:
             yield at_us, ticket_for(me, at_us, account.principal, account.name, RC4)
             at_us += hand.pause_us(0.2, 20)
@@ -96,60 +91,28 @@ def read_logon_secrets(hand: Intruder, at_us: int) -> Iterator[Scene]:
         at_us += hand.pause_us(1, 20)
 
 
-def move_by_service(hand: Intruder, at_us: int) -> Iterator[Scene]:
-    """To the first server with the stolen account: a program copied to its disk and started as a service."""
-    me, server = hand.at_victim(), hand.cast.first
-    visit = enter(me, at_us, server, user=hand.cast.stolen, package="NTLM", sent=900_000, is_privileged=True)
-    path = f"C:\\Windows\\{hand.dice.hex(8)}.exe"
-    installed = install_service(me, visit, server, hand.dice.pick(_SERVICE_NAMES), path, user=hand.cast.stolen)
-    yield at_us, [*visit.happenings, *installed]
-
-
-def move_by_task(hand: Intruder, at_us: int) -> Iterator[Scene]:
-    """To the first server: a task made there from afar."""
-    me, server = hand.at_victim(), hand.cast.first
-    visit = enter(me, at_us, server, user=hand.cast.stolen, package="NTLM", is_privileged=True)
-    command = f"-nop -w hidden -f C:\\Windows\\Temp\\{hand.dice.hex(6)}.ps1"
-    yield (
-        at_us,
-        [
-            *visit.happenings,
-            *schedule_task(me, visit, server, "SyncCheck", POWERSHELL, command, user=hand.cast.stolen),
-        ],
-    )
-
-
-def move_by_wmi(hand: Intruder, at_us: int) -> Iterator[Scene]:
-    """To the first server: a program started through WMI."""
-    me, server = hand.at_victim(), hand.cast.first
-    visit = enter(me, at_us, server, user=hand.cast.stolen, package="NTLM", port=135, is_privileged=True)
-    arguments = f"/c start C:\\Windows\\Temp\\{hand.dice.hex(6)}.exe"
-    yield at_us, [*visit.happenings, *run_by_wmi(me, visit, server, CMD, arguments, hand.cast.stolen)]
-
-
-def move_on(hand: Intruder, at_us: int) -> Iterator[Scene]:
-    """From the first server to the second and to the domain controller, by WinRM."""
-    me = hand.at(hand.cast.first, hand.cast.stolen)
-    for server in (hand.cast.second, hand.cast.controller):
-        visit = enter(me, at_us, server, package="NTLM", port=5985, is_privileged=True)
-        host_process = start(
-            me, visit.at_us + SECOND_US, f"{SYSTEM32}wsmprovhost.exe", "-Embedding", host=server, integrity="High"
-        )
-        script = ScriptRun(
-            visit.at_us + 2 * SECOND_US, server, me.user, "Get-ChildItem C:\\ -Recurse -Include *.kdbx"
-        )
-        yield at_us, [*visit.happenings, host_process, script]
-        at_us += hand.pause_us(200, 1_500)
+def look_for_keys(hand: Intruder, at_us: int) -> Iterator[Scene]:
+    """Looks for private keys in the folders of the desk."""
+    me = hand.at_victim()
+    for pattern in ("id_rsa", "id_ed25519", "*.ppk"):
+        arguments = f"/c dir /s /b C:\\Users\\{pattern}"
+        yield at_us, [start(me, at_us, CMD, arguments, parent=implant(hand.cast))]
+        at_us += hand.pause_us(4, 60)
 
 
 def move_by_ssh(hand: Intruder, at_us: int) -> Iterator[Scene]:
     """From the DMZ host to Linux servers inside, with a key found on its disk; not every server takes it."""
     me = hand.at(hand.cast.entry, WEAK_LOGIN)
     for server in hand.world.company.all(Role.MONITOR, Role.MAIL, Role.SOURCE, Role.INTRANET):
-        is_success = server.role in (Role.SOURCE, Role.INTRANET)
+        is_success = bool({Role.SOURCE, Role.INTRANET}.intersection(server.roles))
         lasts_us = hand.pause_us(400, 2_000) if is_success else 0
         yield at_us, shell(me, at_us, server, WEAK_LOGIN, is_success=is_success, lasts_us=lasts_us).happenings
         at_us += hand.pause_us(20, 400)
+
+
+def copy_moves(cast: Cast) -> tuple[Move, ...]:
+    """The log-on that comes with :func:`copy_directory`."""
+    return (Move(cast.deploy.name, cast.controller.name, cast.stolen),)
 
 
 def copy_directory(hand: Intruder, at_us: int) -> Iterator[Scene]:
@@ -167,7 +130,7 @@ def copy_directory(hand: Intruder, at_us: int) -> Iterator[Scene]:
 def make_account(hand: Intruder, at_us: int) -> Iterator[Scene]:
     """A new account of the domain's administrators, to come back with."""
     controller, by = hand.cast.controller, hand.cast.stolen
-    name = f"svc-{hand.dice.pick(('print', 'health', 'sync', 'audit'))}2"
+    name = hand.cast.made
     changes = (("created", ""), ("password-reset", ""), ("added-to-group", "Domain Admins"))
     for change, group in changes:
         yield at_us, [AccountChanged(at_us, controller, by, name, change, group)]

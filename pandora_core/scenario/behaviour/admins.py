@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Iterator
 
 from pandora_core.model import HOUR_US, MINUTE_US, SECOND_US
-from pandora_core.scenario.company import Host, Person, Role, Workday, days
+from pandora_core.scenario.company import Host, Person, Role, Workday, dates, days
 from pandora_core.scenario.deeds.access import enter, open_share, remote_desktop, shell, sign_in, touch
 from pandora_core.scenario.deeds.endpoint import POWERSHELL, SYSTEM32, run_by_wmi, start
 from pandora_core.scenario.happenings import AccountChanged, Burst, Happening, ScriptRun, Sudo
@@ -33,7 +33,7 @@ _LINUX_TARGETS = (Role.MAIL, Role.INTRANET, Role.MONITOR, Role.SOURCE, Role.WEB,
 def administration(world: World, person: Person) -> Iterator[Burst]:
     """The days of one administrator, beside what everybody does at a desk."""
     me = world.actor(person.admin_login or person.login, person.desk, "administration")
-    for day_us in days(world.plan):
+    for day_us in dates(world.plan, person.zone_h):
         day = world.workday(person, day_us)
         if day is not None:
             me.tickets.clear()

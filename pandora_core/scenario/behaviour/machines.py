@@ -41,7 +41,7 @@ def housekeeping(world: World, host: Host) -> Iterator[Burst]:
     is_desk = host.role is Role.DESK
     at_us = world.plan.start_us - world.plan.start_us % DAY_US + dice.wait_us(600)
     while at_us < world.plan.end_us:
-        hour = at_us % DAY_US // HOUR_US
+        hour = (at_us + int(host.zone_h * HOUR_US)) % DAY_US // HOUR_US
         if not is_desk or 7 <= hour < 19:
             yield Burst(at_us, _chore(me, at_us))
         at_us += dice.near_us(480 if is_desk else 700, 0.4)

@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Iterator, Sequence
 
 from pandora_core.model import HOUR_US, SECOND_US
-from pandora_core.scenario.company import DOMAIN, Person, Role, Workday, days
+from pandora_core.scenario.company import DOMAIN, Person, Role, Workday, dates
 from pandora_core.scenario.deeds.access import RC4, enter, log_on_at_desk, mistype, open_share, ticket_for, touch
 from pandora_core.scenario.deeds.endpoint import EXPLORER, OFFICE, start, usual_pid
 from pandora_core.scenario.deeds.traffic import (
@@ -20,6 +20,7 @@ from pandora_core.scenario.deeds.traffic import (
 from pandora_core.scenario.happenings import Burst, Connection, Happening
 from pandora_core.scenario.internet import Site
 from pandora_core.scenario.names import DOCUMENT_SUFFIXES, DOCUMENT_WORDS
+from pandora_core.scenario.plan import LOGONS
 from pandora_core.scenario.signatures import Signature
 from pandora_core.scenario.world import Actor, World
 
@@ -40,20 +41,15 @@ def desk_life(world: World, person: Person) -> Iterator[Burst]:
     """Everything that one person does over the days of the plan."""
     me = world.actor(person.login, person.desk)
     favourites = tuple(me.dice.popular(world.internet.sites) for _ in range(_FAVOURITES))
-    for number, day_us in enumerate(days(world.plan)):
+    for number, day_us in enumerate(dates(world.plan, person.zone_h)):
         day = world.workday(person, day_us) if number >= (person.joins_day or 0) else None
         if day is None:
             continue
         me.names.clear()
         me.tickets.clear()
-        doings = [
-            _presence(me, person, day),
-            _browsing(me, person, day, favourites),
-            _mail(me, day),
-            _shared_files(me, person, day),
-            _reports(me, person, day),
-            _cloud(me, person, day),
-        ]
+        doings = [_presence(me, person, day), _shared_files(me, person, day), _reports(me, person, day)]
+        if world.plan.only != LOGONS:
+            doings += [_browsing(me, person, day, favourites), _mail(me, day), _cloud(me, person, day)]
         yield from heapq.merge(*doings, key=lambda burst: burst.at_us)
 
 

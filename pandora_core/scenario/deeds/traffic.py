@@ -131,7 +131,8 @@ def noticed(happenings: list[Happening], signature: Signature) -> list[Happening
 
 def open_ports(host: Host) -> frozenset[int]:
     """The TCP ports on which a host of the company answers."""
-    return _OPEN_PORTS[host.role] | (frozenset({135, 445, 3389, 5985}) if host.is_windows else frozenset({22}))
+    own = frozenset[int]().union(*(_OPEN_PORTS[role] for role in host.roles))
+    return own | (frozenset({135, 445, 3389, 5985}) if host.is_windows else frozenset({22}))
 
 
 _OPEN_PORTS: dict[Role, frozenset[int]] = {role: frozenset() for role in Role} | {

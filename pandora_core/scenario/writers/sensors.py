@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from pandora_core.scenario.happenings import Happening
+from pandora_core.scenario.happenings import ExplicitLogon, Happening, Logon, SshLogon, Ticket
+from pandora_core.scenario.plan import LOGONS
 from pandora_core.scenario.world import World
 from pandora_core.scenario.writers.line import Clock, Line, See
 from pandora_core.scenario.writers.linux import LinuxLogs
@@ -13,17 +14,23 @@ from pandora_core.scenario.writers.suricata import Suricata
 from pandora_core.scenario.writers.windows import WindowsLogs
 from pandora_core.scenario.writers.zeek import Zeek
 
+_LOGONS = {ExplicitLogon, Logon, SshLogon, Ticket}
+"""What is left where a plan wants log-ons only."""
+
 
 class Sensors:
     """All sensors of the company."""
 
     def __init__(self, world: World) -> None:
-        clock = Clock(world.plan.seed, world.plan.skew_s)
+        plan = world.plan
+        clock = Clock(plan.seed, plan.skew_s)
         self._see: dict[type, list[See]] = defaultdict(list)
-        zeek = Zeek(clock, is_json=world.plan.zeek_json)
-        for sensor in (zeek, Suricata(clock), LinuxLogs(clock), WindowsLogs(clock, world.plan.seed)):
+        hosts = (LinuxLogs(clock), WindowsLogs(clock, plan.seed))
+        network = () if plan.only == LOGONS else (Zeek(clock, is_json=plan.zeek_json), Suricata(clock))
+        for sensor in (*network, *hosts):
             for kind, see in sensor.sees.items():
-                self._see[kind].append(see)
+                if plan.only != LOGONS or kind in _LOGONS:
+                    self._see[kind].append(see)
 
     def lines(self, happening: Happening) -> Iterator[Line]:
         """What all logs together hold of a happening; a line may be written later than the happening began."""

@@ -15,6 +15,7 @@ from pandora_core.scenario.happenings import (
     Connection,
     DirectoryCopied,
     DnsQuery,
+    ExplicitLogon,
     Failure,
     FileCreated,
     FileTouched,
@@ -44,6 +45,7 @@ from pandora_core.scenario.writers.windows_event import (
 
 _LOGON, _REFUSED = Kind(SECURITY, 4624, 12544, "Logon", 2), Kind(SECURITY, 4625, 12544, "Logon")
 _PRIVILEGES, _LOGOFF = Kind(SECURITY, 4672, 12548, "Special Logon"), Kind(SECURITY, 4634, 12545, "Logoff")
+_EXPLICIT = Kind(SECURITY, 4648, 12544, "Logon")
 _NTLM_CHECK = Kind(SECURITY, 4776, 14336, "Credential Validation")
 _TGT = Kind(SECURITY, 4768, 14339, "Kerberos Authentication Service")
 _PREAUTH = Kind(SECURITY, 4771, 14339, "Kerberos Authentication Service")
@@ -66,6 +68,8 @@ _ACCOUNTS = {
     "password-reset": Kind(SECURITY, 4724, 13824, "User Account Management"),
     "added-to-group": Kind(SECURITY, 4728, 13826, "Security Group Management"),
 }
+_LOGON_PROCESS = {2: "User32 ", 4: "Advapi  ", 5: "Advapi  ", 7: "User32 ", 9: "seclogo", 10: "User32 "}
+_LOCAL_PEER, _LOCAL_PORT = {4: "-", 5: "-", 9: "::1"}, {4: "-", 5: "-"}
 _GET_CHANGES_ALL = "{1131f6ad-9c07-11d1-f79f-00c04fc2dcd2}"
 """The right DS-Replication-Get-Changes-All ([MS-ADTS] 5.1.3.2.1)."""
 _BAD_LOGON = "0xc000006d"
@@ -85,6 +89,7 @@ class WindowsLogs:
         self._forward = Forwarder(clock, seed)
         self.sees: dict[type, See] = {
             Logon: self._logon,
+            ExplicitLogon: self._explicit,
             Logoff: self._logoff,
             Ticket: self._ticket,
             ShareOpened: self._share,
@@ -134,7 +139,7 @@ class WindowsLogs:
             "TargetDomainName": NETBIOS,
             **({} if it.failure else {"TargetLogonId": logon_id(it.session)}),
             "LogonType": str(it.kind),
-            "LogonProcessName": "NtLmSsp " if is_ntlm else ("Kerberos" if talk else "User32 "),
+            "LogonProcessName": _LOGON_PROCESS.get(it.kind) or ("NtLmSsp " if is_ntlm else "Kerberos"),
             "AuthenticationPackageName": it.package,
             "WorkstationName": it.source.name.upper() if names_source else "-",
             "TransmittedServices": "-",
@@ -142,9 +147,25 @@ class WindowsLogs:
             "KeyLength": "128" if is_ntlm and not it.failure else "0",
             "ProcessId": "0x0" if talk else "0x3d4",
             "ProcessName": "-" if talk else "C:\\Windows\\System32\\svchost.exe",
-            "IpAddress": talk.source_ip if talk else "127.0.0.1",
-            "IpPort": str(talk.source_port) if talk else "0",
+            "IpAddress": talk.source_ip if talk else _LOCAL_PEER.get(it.kind, "127.0.0.1"),
+            "IpPort": str(talk.source_port) if talk else _LOCAL_PORT.get(it.kind, "0"),
         }
+
+    def _explicit(self, it: ExplicitLogon) -> Iterator[Line]:
+        if not it.host.is_windows:
+            return
+        data = {
+            **self._forward.subject(it.by, f"{it.host.name}/{it.by}"),
+            "TargetUserName": it.user,
+            "TargetDomainName": NETBIOS,
+            "TargetServerName": it.target.fqdn,
+            "TargetInfo": it.target.fqdn,
+            "ProcessId": "0x9f4",
+            "ProcessName": "C:\\Windows\\System32\\svchost.exe",
+            "IpAddress": "-",
+            "IpPort": "-",
+        }
+        yield self._forward.line(it.at_us, it.host, _EXPLICIT, data)
 
     def _ntlm_check(self, it: Logon) -> Line:
         data = {
