@@ -133,7 +133,7 @@ class EntityFile:
         counted = [episode.standing for episode in self._episodes if episode.id not in self._dismissed]
         strongest = _merged(counted)
         score = risk.score((self.fired[number].detection for number in strongest), newest_us)
-        return _with_repeats(score, counted)
+        return _with_repeats(score, counted, self.fired)
 
     def _refresh(self) -> None:
         if self._is_stale:
@@ -176,7 +176,7 @@ class EntityFile:
 
 
 class _Episode:
-    """Detections that make one alert, the strongest of each detector at hand."""
+    """Detections that make one alert, the strongest of each group at hand."""
 
     def __init__(self, number: str, opened_by: Fired) -> None:
         self.id = number
@@ -211,42 +211,44 @@ class _Episode:
 
     def alert(self, entity: EntityRef, fired: Mapping[str, Fired]) -> Alert | None:
         counted = [fired[number].detection for number in _merged([self.strengths])]
-        score = _with_repeats(risk.score(counted), [self.strengths])
+        score = _with_repeats(risk.score(counted), [self.strengths], fired)
         return _compose(entity, self.id, score, counted, self.detection_ids, (self.first_us, self.last_us))
 
 
 class _Ranking:
-    """Detections by detector, the strongest first."""
+    """Detections by group, the strongest first."""
 
     def __init__(self) -> None:
-        self.of: dict[str, list[tuple[float, str]]] = {}
+        self.of: dict[risk.Group, list[tuple[float, str]]] = {}
 
     def add(self, detection: Detection, strength: float) -> None:
-        bisect.insort(self.of.setdefault(detection.detector, []), (-strength, detection.id))
+        bisect.insort(self.of.setdefault(risk.group_of(detection), []), (-strength, detection.id))
 
     def remove(self, detection: Detection, strength: float) -> None:
-        ranked = self.of[detection.detector]
+        ranked = self.of[risk.group_of(detection)]
         del ranked[bisect.bisect_left(ranked, (-strength, detection.id))]
         if not ranked:
-            del self.of[detection.detector]
+            del self.of[risk.group_of(detection)]
 
 
 def _merged(rankings: Sequence[_Ranking]) -> list[str]:
-    """Ids of the detections that count: the strongest few of each detector."""
-    detectors = dict.fromkeys(detector for ranking in rankings for detector in ranking.of)
+    """Ids of the detections that count: the strongest few of each group."""
+    groups = dict.fromkeys(group for ranking in rankings for group in ranking.of)
     return [
         number
-        for detector in detectors
-        for _, number in islice(heapq.merge(*(r.of[detector] for r in rankings if detector in r.of)), risk.COUNTED)
+        for group in groups
+        for _, number in islice(heapq.merge(*(r.of[group] for r in rankings if group in r.of)), risk.COUNTED)
     ]
 
 
-def _with_repeats(score: risk.Score, rankings: Sequence[_Ranking]) -> risk.Score:
+def _with_repeats(score: risk.Score, rankings: Sequence[_Ranking], fired: Mapping[str, Fired]) -> risk.Score:
     """The score with the true number of repeats: it was made of those that count."""
-    parts = (
-        replace(part, repeats=sum(len(ranking.of.get(part.detector, ())) for ranking in rankings))
-        for part in score.contributions
-    )
+
+    def repeats(detection_id: str) -> int:
+        group = risk.group_of(fired[detection_id].detection)
+        return sum(len(ranking.of.get(group, ())) for ranking in rankings)
+
+    parts = (replace(part, repeats=repeats(part.detection_id)) for part in score.contributions)
     return score._replace(contributions=tuple(parts))
 
 
@@ -287,11 +289,11 @@ def _episodes_of(entity: EntityRef, fired: Sequence[Fired], closed: Mapping[str,
 
 def _alert_of(entity: EntityRef, episode: Sequence[Fired]) -> Alert | None:
     detections = [item.detection for item in episode]
-    by_detector: dict[str, list[Detection]] = {}
+    by_group: dict[risk.Group, list[Detection]] = {}
     for detection in sorted(detections, key=lambda d: (-risk.evidence_of(d.points), d.id)):
         if detection.points > 0:
-            by_detector.setdefault(detection.detector, []).append(detection)
-    counted = [detection for ranked in by_detector.values() for detection in ranked[: risk.COUNTED]]
+            by_group.setdefault(risk.group_of(detection), []).append(detection)
+    counted = [detection for ranked in by_group.values() for detection in ranked[: risk.COUNTED]]
     span = min(d.first_seen_us for d in detections), max(d.last_seen_us for d in detections)
     numbers = [detection.id for detection in detections]
     return _compose(entity, alert_id_of(entity, episode[0]), risk.score(detections), counted, numbers, span)

@@ -12,12 +12,13 @@ from pandora_core.detect.edges import MAX_EDGES, Edge, Edges
 from pandora_core.detect.first_logons import FirstLogons
 from pandora_core.detect.logons import FailedLogons
 from pandora_core.detect.names import MAX_PLACES, Names
+from pandora_core.detect.rare_alerts import RareAlerts
 from pandora_core.detect.scans import Scans
 from pandora_core.detect.services import RemoteServices
 from pandora_core.detect.signatures import Signatures
 from pandora_core.model import Event
 
-BUILT_IN: tuple[Maker, ...] = (FailedLogons, FirstLogons, Scans, Signatures, RemoteServices)
+BUILT_IN: tuple[Maker, ...] = (FailedLogons, FirstLogons, Scans, Signatures, RareAlerts, RemoteServices)
 """The behaviours that run where nothing else is asked for."""
 
 _NAMING = (("network", "dhcp-lease"), ("authentication", "logon"), ("authentication", "kerberos-tgt"))
@@ -29,7 +30,7 @@ _ALWAYS_SEEN = (*_NAMING, ("network", "connection"))
 class Pipeline:
     """All behaviours, and what they share. It is pure: events in, detections and edges out, the state in bytes."""
 
-    VERSION: ClassVar[str] = "1"
+    VERSION: ClassVar[str] = "2"
     """Changes with the state's layout and with every threshold: a state of another version is of no use, the engine
     then builds it anew from the stored events. A test compares it with a digest of all thresholds."""
 

@@ -3,8 +3,9 @@
 A detection's ``points`` p (0–100) are turned into *evidence* e = -ln(1 - p/100). Evidence adds, so that independent
 reasons for suspicion combine as in a noisy-or: risk = 100 (1 - exp(-Σ e)). It halves every :data:`HALF_LIFE_US` of
 event time, and since all of it halves alike, a stored sum can be decayed to any later moment without knowing its
-parts. Repeats of one detector on one entity count for half as much each. The parts of a score share it in proportion
-to their evidence, so that they sum to the score exactly, whatever their order.
+parts. Repeats of one detector and tactic count for half as much each; several tactics together are worth more than
+their sum, since who does several things is rarely harmless. The parts of a score share it in proportion to their
+evidence, so that they sum to the score exactly, whatever their order.
 """
 
 from __future__ import annotations
@@ -17,10 +18,20 @@ from pandora_core.model import DAY_US, Contribution, Detection
 
 HALF_LIFE_US = DAY_US
 COUNTED = 40
-"""Repeats of one detector that count at most: the fortieth adds a millionth of a millionth."""
+"""Repeats of one group that count at most: the fortieth adds a millionth of a millionth."""
+
+TACTIC_BONUS = 0.25
+"""What each further tactic adds to the whole evidence, as a share of it, up to :data:`MAX_FACTOR`."""
+
+MAX_FACTOR = 2.0
+MIN_SHARE = 0.1
+"""A tactic with less evidence than this share of the strongest one's does not count as a further one."""
 
 _MAX_POINTS = 99.9
 _REPEAT = 0.5
+
+Group = tuple[str, str]
+"""A detector and a tactic, or nothing: detections of one group repeat each other."""
 
 
 class Score(NamedTuple):
@@ -53,22 +64,28 @@ def rank_of(evidence: float, as_of_us: int) -> float:
 
 def score(detections: Iterable[Detection], now_us: int | None = None) -> Score:
     """Combine detections; with ``now_us`` each is decayed from its last sighting to that moment, else taken whole."""
-    by_detector: dict[str, list[tuple[float, Detection]]] = {}
+    by_group: dict[Group, list[tuple[float, Detection]]] = {}
     for detection in detections:
         evidence = evidence_of(detection.points)
         if now_us is not None:
             evidence = decayed(evidence, now_us - detection.last_seen_us)
         if evidence > 0:
-            by_detector.setdefault(detection.detector, []).append((evidence, detection))
-    groups = [_group(members) for members in by_detector.values()]
-    total = math.fsum(evidence for evidence, _, _ in groups)
+            by_group.setdefault(group_of(detection), []).append((evidence, detection))
+    groups = [_group(members) for members in by_group.values()]
+    plain = math.fsum(evidence for evidence, _, _ in groups)
+    total = plain * _factor(groups)
     risk = risk_of(total)
     parts = [
-        Contribution(risk * evidence / total, strongest.id, strongest.detector, strongest.title, repeats)
+        Contribution(risk * evidence / plain, strongest.id, strongest.detector, strongest.title, repeats)
         for evidence, strongest, repeats in groups
     ]
     parts.sort(key=lambda part: (-part.points, part.detection_id))
     return Score(risk, total, tuple(parts))
+
+
+def group_of(detection: Detection) -> Group:
+    """What a detection repeats: others of its detector with the same leading tactic."""
+    return detection.detector, detection.tactics[0] if detection.tactics else ""
 
 
 def whole_points(contributions: Sequence[Contribution]) -> list[int]:
@@ -86,8 +103,20 @@ def history(detections: Sequence[Detection], ends_us: Sequence[int]) -> list[flo
     return [score((d for d in detections if d.first_seen_us <= end), end).risk for end in ends_us]
 
 
+def _factor(groups: Sequence[tuple[float, Detection, int]]) -> float:
+    """What several tactics are worth together; the same at every later moment, since all evidence decays alike."""
+    by_tactic: dict[str, float] = {}
+    for evidence, strongest, _ in groups:
+        tactic = group_of(strongest)[1]
+        if tactic:
+            by_tactic[tactic] = max(by_tactic.get(tactic, 0.0), evidence)
+    floor = MIN_SHARE * max(by_tactic.values(), default=0.0)
+    counted = sum(evidence >= floor for evidence in by_tactic.values())
+    return min(1 + TACTIC_BONUS * max(counted - 1, 0), MAX_FACTOR)
+
+
 def _group(members: list[tuple[float, Detection]]) -> tuple[float, Detection, int]:
-    """Evidence of one detector's detections: the strongest counts whole, each further one half of the one before."""
+    """Evidence of one group: the strongest counts whole, each further one half of the one before."""
     members.sort(key=lambda member: (-member[0], member[1].id))
     evidence = math.fsum(value * _REPEAT**place for place, (value, _) in enumerate(members[:COUNTED]))
     return evidence, members[0][1], len(members)

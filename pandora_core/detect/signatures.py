@@ -23,11 +23,10 @@ PAUSE_US = 12 * HOUR_US
 
 CAPACITY = 30_000
 
-_UNRATED = {"ait.alert": int(Severity.LOW)}  # tables that keep alerts without what their tools thought of them
 _MAX_PEERS = 64
 _MAX_TECHNIQUES = 8
 _MAX_RULE_CHARS = 160
-_TOOLS = {"suricata": "Suricata", "zeek": "Zeek", "wazuh": "Wazuh", "ait": "the alert table"}
+_TOOLS = {"suricata": "Suricata", "zeek": "Zeek", "wazuh": "Wazuh"}
 
 
 class RuleKey(NamedTuple):
@@ -53,7 +52,8 @@ class Signatures(SessionBehaviour):
 
     The entity is the host that the alert names, else the address on our side, else where it came from. The other
     sides are listed and not told apart: a rule that fires on a server for each of a thousand strangers is one thing
-    to look at. Informational alerts make none; where a log keeps no severity they are low. Blind spots: what the
+    to look at. Informational alerts make none; what a log does not rate is left to
+    :class:`~pandora_core.detect.rare_alerts.RareAlerts`. Blind spots: what the
     tool's rules do not know or rate too low.
     """
 
@@ -68,7 +68,7 @@ class Signatures(SessionBehaviour):
         self.tables = (self._alarms,)
 
     def observe(self, event_id: int, event: Event) -> None:
-        severity = event.severity or _UNRATED.get(event.dataset, 0)
+        severity = event.severity
         place, peer = _sides(event)
         if severity <= 0 or place is None:
             return

@@ -14,8 +14,10 @@ from pandora_core.detect import alerts as alerts_module
 from pandora_core.detect import (
     edges,
     first_logons,
+    kinds,
     logons,
     names,
+    rare_alerts,
     risk,
     scans,
     services,
@@ -29,6 +31,7 @@ from pandora_core.detect.edges import Edge
 from pandora_core.detect.first_logons import FirstLogons
 from pandora_core.detect.logons import FailedLogons
 from pandora_core.detect.pipeline import Pipeline
+from pandora_core.detect.rare_alerts import RareAlerts
 from pandora_core.detect.scans import Scans
 from pandora_core.detect.services import RemoteServices
 from pandora_core.detect.sessions import digest
@@ -69,6 +72,7 @@ def cramped() -> Pipeline:
             lambda context: FirstLogons(context, capacity=2, max_paths=3),
             lambda context: Scans(context, capacity=1, max_probed=3),
             lambda context: Signatures(context, capacity=2),
+            lambda context: RareAlerts(context, capacity=2),
             lambda context: RemoteServices(context, capacity=1),
         ],
         max_places=2,
@@ -220,8 +224,10 @@ def test_the_version_is_raised_with_every_threshold() -> None:
         alerts_module,
         edges,
         first_logons,
+        kinds,
         logons,
         names,
+        rare_alerts,
         risk,
         scans,
         services,
@@ -239,4 +245,4 @@ def test_the_version_is_raised_with_every_threshold() -> None:
         (name, key, sorted(map(repr, value)) if isinstance(value, frozenset) else value)
         for name, key, value in thresholds
     ]
-    assert (Pipeline.VERSION, digest(*text)) == ("1", "967b0354719c")
+    assert (Pipeline.VERSION, digest(*text)) == ("2", "8197abb123e2")

@@ -55,13 +55,6 @@ def test_informational_alerts_make_none() -> None:
     assert alarms(ids_alert(at(), severity=0)) == []
 
 
-def test_a_table_that_keeps_no_severities_holds_low_alerts() -> None:
-    unrated = msgspec.structs.replace(ids_alert(at(), severity=0, host="mail"), dataset="ait.alert")
-    (alarm,) = alarms(unrated)
-    assert "(low)" in alarm.reasons[0]
-    assert alarm.entity == EntityRef("host", "mail")
-
-
 def test_a_rule_that_fires_for_a_thousand_strangers_is_one_detection() -> None:
     (alarm,) = alarms(*(ids_alert(at(n / 60), source=f"203.0.{n // 250}.{n % 250 + 1}") for n in range(1000)))
     assert alarm.count == 1000
