@@ -1,0 +1,324 @@
+"""Owns how console, commands and engine use the vault: plain calls, answered by the vault agent.
+
+It imports no cryptography. The agent is started when it is needed. What a call returns as a secret is the caller's to
+wipe; what a caller gives as a secret stays the caller's to wipe.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import stat
+from collections.abc import Mapping, Sequence
+from io import RawIOBase
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from pandora_core.errors import ConfigError
+from pandora_core.vault import connection, protocol
+from pandora_core.vault.connection import NoAgentError
+from pandora_core.vault.protocol import (
+    AUTO_LOCK_S,
+    AuditView,
+    Changes,
+    Check,
+    Custody,
+    Draft,
+    EntryView,
+    Field,
+    ImportReport,
+    Keys,
+    Opened,
+    RecipientsView,
+    RekeyReport,
+    Request,
+    SlotView,
+    VaultStatus,
+    VerifyReport,
+    WitnessView,
+)
+from pandora_core.vault.secret import Secret
+
+FILE_NAME = "vault.db"
+SECRET_FILE_LIMIT_BYTES = 64 * 1024
+
+Value = TypeVar("Value")
+
+
+class Way(NamedTuple):
+    """How a slot is opened or made: with what of these is given."""
+
+    passphrase: Secret | None = None
+    key_file: Secret | None = None
+    """The 64 bytes of a key file."""
+    identity: Secret | None = None
+    """The text of an identity (``PANDORA-SECRET-KEY-…``)."""
+    shares: tuple[Secret, ...] = ()
+    """Recovery shares, each its words with a space between."""
+
+    @property
+    def keys(self) -> Keys:
+        """What of it accompanies a request."""
+        return Keys(
+            self.passphrase is not None, self.key_file is not None, self.identity is not None, len(self.shares)
+        )
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """All that is given, in the order of :class:`Keys`."""
+        given = (self.passphrase, self.key_file, self.identity, *self.shares)
+        return tuple(secret for secret in given if secret is not None)
+
+    def wipe(self) -> None:
+        for secret in self.secrets:
+            secret.wipe()
+
+
+class Client:
+    """The vault of a data folder. Every call may raise the errors of the tree under ``VaultError``.
+
+    Calls are independent of each other and may come from any thread; each waits for its answer.
+    """
+
+    def __init__(self, data: Path, actor: str = "") -> None:
+        self._data = data
+        self._actor = actor or os.environ.get("SUDO_USER") or getpass.getuser()
+
+    def status(self) -> VaultStatus:
+        """What is true now; starts no agent, and keeps none from leaving."""
+        try:
+            return self._ask(protocol.Status(), VaultStatus, start=False)
+        except NoAgentError:
+            return VaultStatus(state="locked" if (self._data / FILE_NAME).exists() else "absent")
+
+    def init(self, way: Way, profile: str = "high") -> VaultStatus:
+        """Make the vault, with its first slot; it is unlocked afterwards."""
+        return self._ask(protocol.Init(keys=way.keys, profile=profile), VaultStatus, way.secrets, wait_s=None)
+
+    def unlock(self, way: Way, leases: Sequence[str] = (), lock_after_s: float = AUTO_LOCK_S) -> VaultStatus:
+        """Unlock, and lease the entries named; it takes about a second, without keeping other clients waiting.
+
+        Raises:
+            OpenFailedError: the passphrase, key file, identity or shares open no slot.
+            NotFoundError: an entry to be leased is not there (the vault is unlocked all the same).
+        """
+        request = protocol.Unlock(keys=way.keys, leases=tuple(leases), lock_after_s=lock_after_s)
+        return self._ask(request, VaultStatus, way.secrets, wait_s=None)
+
+    def lock(self, *, end_leases: bool = False) -> VaultStatus:
+        """Lock; leases stay unless they are ended too."""
+        try:
+            return self._ask(protocol.Lock(all=end_leases), VaultStatus, start=False)
+        except NoAgentError:
+            return self.status()
+
+    def lease(self, names: Sequence[str]) -> VaultStatus:
+        """Keep entries readable after the vault is locked."""
+        return self._ask(protocol.Lease(names=tuple(names)), VaultStatus)
+
+    def release(self, names: Sequence[str]) -> VaultStatus:
+        """End leases."""
+        return self._ask(protocol.Release(names=tuple(names)), VaultStatus)
+
+    def entries(self) -> list[EntryView]:
+        """All entries, by name, without their values."""
+        return self._ask(protocol.List(), list[EntryView])
+
+    def get(self, name: str, version: int | None = None) -> Opened:
+        """An entry with its values. It is written to the audit trail."""
+        return self._open(protocol.Get(name=name, version=version))
+
+    def token(self, name: str) -> Secret:
+        """The main secret of an entry, from a lease or the unlocked vault; see :func:`token`.
+
+        Raises:
+            VaultLockedError: it is locked, and there is no such lease.
+        """
+        with self._open(protocol.Token(name=name)) as opened:
+            return Secret.copy_of(opened.value().view)
+
+    def put(self, draft: Draft, fields: Sequence[Field]) -> EntryView:
+        """Add an entry; ``draft.fields`` is set from ``fields``.
+
+        Raises:
+            RefusedError: there is one of that name.
+        """
+        named = msgspec.structs.replace(draft, fields=tuple(field.name for field in fields))
+        return self._ask(protocol.Put(draft=named), EntryView, [field.value for field in fields])
+
+    def edit(self, name: str, changes: Changes, fields: Sequence[Field] = ()) -> EntryView:
+        """Write a new version; ``changes.set`` is set from ``fields``. To rotate is to set a new value."""
+        named = msgspec.structs.replace(changes, set=tuple(field.name for field in fields))
+        return self._ask(protocol.Edit(name=name, changes=named), EntryView, [field.value for field in fields])
+
+    def remove(self, name: str) -> None:
+        """Take an entry away, with all its versions."""
+        self._ask(protocol.Remove(name=name), type(None))
+
+    def history(self, name: str) -> list[EntryView]:
+        """All versions of an entry, newest first."""
+        return self._ask(protocol.History(name=name), list[EntryView])
+
+    def rekey(self, what: str, way: Way | None = None) -> RekeyReport:
+        """Wrap anew: ``epoch`` (every DEK), ``master`` (needs the credentials of slots that stay), ``signing``."""
+        way = way or Way()
+        return self._ask(protocol.Rekey(what=what, keys=way.keys), RekeyReport, way.secrets, wait_s=None)
+
+    def slots(self) -> list[SlotView]:
+        """The ways in."""
+        return self._ask(protocol.Slots(), list[SlotView])
+
+    def add_slot(self, label: str, way: Way) -> SlotView:
+        """A way in by passphrase, key file or both."""
+        return self._ask(protocol.SlotAdd(label=label, keys=way.keys), SlotView, way.secrets, wait_s=None)
+
+    def add_recipient_slot(self, label: str, recipient: str) -> SlotView:
+        """A way in for who holds the identity of a recipient of the vault's profile."""
+        return self._ask(protocol.SlotAdd(label=label, recipient=recipient), SlotView)
+
+    def add_shares_slot(self, label: str, threshold: int, shares: int) -> tuple[SlotView, tuple[Secret, ...]]:
+        """A way in by recovery shares; their words are to be written down, then wiped."""
+        request = protocol.SlotAdd(label=label, shares=(threshold, shares))
+        value, words = self._exchange(request, SlotView)
+        return value, words
+
+    def remove_slot(self, slot: str) -> None:
+        """Close a way in, by its id. Rekey ``master`` if somebody may have kept the key."""
+        self._ask(protocol.SlotRemove(slot=slot), type(None))
+
+    def recipients(self) -> RecipientsView:
+        """The vault's public keys; it may be locked."""
+        return self._ask(protocol.Recipients(), RecipientsView)
+
+    def seal(self, source: int, sink: int, name: str, *, media: str = "", to: Sequence[str] = ()) -> Custody:
+        """Seal an open file into another, to the vault and to more recipients; the vault may be locked."""
+        request = protocol.Seal(name=name, media=media, recipients=tuple(to))
+        return self._ask(request, Custody, files=(source, sink), wait_s=None)
+
+    def open(self, source: int, sink: int) -> Custody:
+        """Open a sealed file into another; if it fails, what was written is to be thrown away."""
+        return self._ask(protocol.Open(), Custody, files=(source, sink), wait_s=None)
+
+    def deposit(self, draft: Draft, fields: Sequence[Field]) -> str:
+        """Leave an entry in a vault that may be locked; it is taken in at the next unlock. Returns its id."""
+        named = msgspec.structs.replace(draft, fields=tuple(field.name for field in fields))
+        return self._ask(protocol.Deposit(draft=named), str, [field.value for field in fields])
+
+    def export(
+        self, sink: int, names: Sequence[str], to: Sequence[str], *, note: str = "", armored: bool = False
+    ) -> list[str]:
+        """Write entries as a signed bundle for recipients (``age1pq…``); the names that are in it."""
+        request = protocol.Export(names=tuple(names), recipients=tuple(to), note=note, armored=armored)
+        return self._ask(request, list[str], files=(sink,), wait_s=None)
+
+    def import_(self, source: int, trusted: Sequence[str] = ()) -> ImportReport:
+        """Take a bundle in whose signer is this vault or has one of these fingerprints.
+
+        Raises:
+            UntrustedSignerError: it is signed well, by somebody else; the message has the fingerprint.
+        """
+        return self._ask(protocol.Import(trusted=tuple(trusted)), ImportReport, files=(source,), wait_s=None)
+
+    def verify(self, witness: str = "") -> VerifyReport:
+        """Check everything that is signed, and with a witness also that it is not older than that."""
+        return self._ask(protocol.Verify(witness=witness), VerifyReport, wait_s=None)
+
+    def audit(self, limit: int = 200) -> list[AuditView]:
+        """The newest records of the audit trail, newest first."""
+        return self._ask(protocol.Audit(limit=limit), list[AuditView])
+
+    def witness(self) -> WitnessView:
+        """The present head, to be kept outside of the file."""
+        return self._ask(protocol.Witness(), WitnessView)
+
+    def backup(self, path: Path) -> int:
+        """Copy the vault to a new file, sealed as it is; its size in bytes."""
+        return self._ask(protocol.Backup(path=str(path.absolute())), int, wait_s=None)
+
+    def selftest(self) -> list[Check]:
+        """Run the known answers of every provider, and let them check each other."""
+        return self._ask(protocol.Selftest(), list[Check], wait_s=None)
+
+    def stop(self) -> bool:
+        """Let the agent lock, end its leases and leave; false if none ran."""
+        try:
+            self._ask(protocol.Stop(), type(None), start=False)
+        except NoAgentError:
+            return False
+        return True
+
+    def _open(self, request: Request) -> Opened:
+        entry, secrets = self._exchange(request, EntryView)
+        return Opened(entry, tuple(map(Field, entry.fields, secrets)))
+
+    def _ask(self, request: Request, kind: type[Value], secrets: Sequence[Secret] = (), **options: Any) -> Value:
+        value, answered = self._exchange(request, kind, secrets, **options)
+        for secret in answered:
+            secret.wipe()
+        return value
+
+    def _exchange(
+        self, request: Request, kind: type[Value], secrets: Sequence[Secret] = (), **options: Any
+    ) -> tuple[Value, tuple[Secret, ...]]:
+        named = msgspec.structs.replace(request, actor=self._actor)
+        return connection.exchange(self._data, named, kind, secrets, **options)
+
+
+def token(data: Path, name: str, environment: Mapping[str, str] | None = None) -> Secret:
+    """A token that Pandora itself uses, by the name of its entry, such as ``ibm-quantum``.
+
+    Looked for in this order: the file named by ``PANDORA_SECRET_IBM_QUANTUM_FILE``, or ``secrets/ibm-quantum`` in the
+    data folder (mode 0600, yours; one line end is cut); the variable ``PANDORA_SECRET_IBM_QUANTUM``; a lease or the
+    unlocked vault.
+
+    Raises:
+        VaultLockedError: nowhere, and the vault is locked.
+        NotFoundError: nowhere, and the vault is unlocked.
+        ConfigError: a secret file is open to others, or cannot be read.
+    """
+    environment = os.environ if environment is None else environment
+    variable = "PANDORA_SECRET_" + re.sub(r"[^A-Z0-9]", "_", name.upper())
+    named_file = environment.get(f"{variable}_FILE")
+    path = Path(named_file) if named_file else data / "secrets" / name
+    if named_file or ("/" not in name and path.exists()):
+        return read_secret_file(path)
+    if environment.get(variable):
+        return Secret.absorb(environment[variable].encode())
+    return Client(data).token(name)
+
+
+def read_secret_file(path: Path, *, exact: bool = False) -> Secret:
+    """A secret from a file that is nobody else's to read; one line end is cut off unless it is wanted ``exact``.
+
+    Raises:
+        ConfigError: it cannot be read, is larger than 64 KiB, somebody else's, or open to others.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise ConfigError(f"cannot read the secret: {error.strerror}", where=str(path)) from None
+    with open(descriptor, "rb", buffering=0) as file:
+        status = os.fstat(descriptor)
+        if stat.S_ISREG(status.st_mode) and (status.st_mode & 0o077 or status.st_uid not in (0, os.geteuid())):
+            raise ConfigError("a file with a secret is to be yours alone", where=str(path), hint=f"chmod 600 {path}")
+        return read_secret(file, exact=exact)
+
+
+def read_secret(file: RawIOBase, *, exact: bool = False) -> Secret:
+    """A secret from an open unbuffered file or descriptor, to its end; one line end is cut off, unless ``exact``.
+
+    Raises:
+        ConfigError: it is larger than 64 KiB.
+    """
+    with Secret(SECRET_FILE_LIMIT_BYTES + 1) as buffer:
+        filled = 0
+        while filled < len(buffer) and (count := file.readinto(buffer.view[filled:])):
+            filled += count
+        if filled > SECRET_FILE_LIMIT_BYTES:
+            raise ConfigError("a secret of over 64 KiB is for a sealed file", hint="pandora vault seal")
+        for end in b"" if exact else b"\n\r":
+            filled -= filled > 0 and buffer.view[filled - 1] == end
+        return Secret.copy_of(buffer.view[:filled])

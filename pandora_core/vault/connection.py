@@ -1,0 +1,168 @@
+"""Owns a client's way to the vault agent: starting it on demand, making sure who it is, a question, its answer."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from pandora_core.errors import PandoraError, VaultError
+from pandora_core.vault import framing
+from pandora_core.vault.protocol import Answer, Request
+from pandora_core.vault.secret import Secret
+
+LOCK_NAME = "vault.lock"
+LOG_NAME = "vault-agent.log"
+_START_S = 15.0
+_FRAME_S = 60.0
+_RETRY_S = 0.02
+_ANOTHER_RUNS = 3
+"""Exit code of an agent that found another one at work."""
+
+Value = TypeVar("Value")
+
+
+class NoAgentError(VaultError):
+    """No vault agent runs, and none was to be started."""
+
+
+def exchange(
+    data: Path,
+    request: Request,
+    kind: type[Value],
+    secrets: Sequence[Secret] = (),
+    *,
+    files: Sequence[int] = (),
+    start: bool = True,
+    wait_s: float | None = 60.0,
+) -> tuple[Value, tuple[Secret, ...]]:
+    """Ask one thing: the value, and the secrets that came with it. ``wait_s`` of ``None`` waits for ever.
+
+    Raises:
+        VaultError: what the agent raised; or it cannot be started, is somebody else's, died, or is silent.
+        NoAgentError: none runs, and ``start`` is false.
+    """
+    with _connect(data, start=start) as connection:
+        frame = _question(data, connection, request, secrets, files, wait_s)
+    try:
+        return _value(frame.words, kind), frame.secrets
+    except PandoraError:
+        frame.close()
+        raise
+
+
+def _question(
+    data: Path,
+    connection: socket.socket,
+    request: Request,
+    secrets: Sequence[Secret],
+    files: Sequence[int],
+    wait_s: float | None,
+) -> framing.Frame:
+    try:
+        connection.settimeout(_FRAME_S)
+        framing.send(connection, msgspec.msgpack.encode(request), secrets, files)
+        limit = framing.WORDS_LIMIT_BYTES
+        frame = framing.receive(connection, words_limit_bytes=limit, wait_s=wait_s, frame_s=_FRAME_S)
+    except OSError as error:
+        raise _lost(data, f"the vault agent does not answer ({type(error).__name__})") from None
+    if frame is None:
+        raise _lost(data, "the vault agent ended, or failed, while it worked")
+    return frame
+
+
+def _value(words: bytes, kind: type[Value]) -> Value:
+    try:
+        answer = msgspec.msgpack.decode(words, type=Answer)
+        if answer.failure is None:
+            return msgspec.msgpack.decode(answer.value, type=kind)
+    except msgspec.MsgspecError:
+        raise VaultError(
+            "the vault agent is of another version", hint="pandora vault lock --stop, then try again"
+        ) from None
+    raise answer.failure.error()
+
+
+def _connect(data: Path, *, start: bool) -> socket.socket:
+    """A connection whose other end said that it serves; one that is just leaving says nothing and is replaced."""
+    deadline_s = time.monotonic() + _START_S
+    child: subprocess.Popen[bytes] | None = None
+    while (connection := _greeted(data)) is None:
+        if not start:
+            raise NoAgentError("no vault agent runs", where=str(data))
+        if child is None and not _is_one_running(data):
+            child = _start(data)
+        if child is not None and child.poll() is not None:
+            if child.returncode not in (0, _ANOTHER_RUNS):
+                raise VaultError(f"the vault agent ended at once: {_last_line(data)}", where=str(data / LOG_NAME))
+            child = None
+        if time.monotonic() > deadline_s:
+            raise _lost(data, f"the vault agent did not answer within {_START_S:.0f} s")
+        time.sleep(_RETRY_S)
+    if child is not None:
+        child.returncode = 0  # it outlives this process, which will not wait for it
+    return connection
+
+
+def _greeted(data: Path) -> socket.socket | None:
+    with contextlib.ExitStack() as undo, contextlib.suppress(FileNotFoundError, ConnectionError, TimeoutError):
+        connection = undo.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+        connection.settimeout(_START_S)
+        with framing.Reachable(data) as path:
+            connection.connect(path)
+        if framing.peer_uid(connection) != os.geteuid():
+            raise VaultError("the vault agent's socket is somebody else's", where=framing.address(data))
+        if connection.recv(len(framing.GREETING), socket.MSG_WAITALL) == framing.GREETING:
+            undo.pop_all()
+            return connection
+    return None
+
+
+def _is_one_running(data: Path) -> bool:
+    """Whether an agent holds its lock: it may be starting, leaving, or serving as many as it can."""
+    try:
+        descriptor = os.open(data / LOCK_NAME, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _start(data: Path) -> subprocess.Popen[bytes]:
+    """Start an agent in a session of its own: a hang-up of this terminal is not for it."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    log = os.open(data / LOG_NAME, flags, 0o600)
+    try:
+        return subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-P", "-m", "pandora_core.vault.agent", str(data)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd="/",
+        )
+    finally:
+        os.close(log)
+
+
+def _lost(data: Path, what: str) -> VaultError:
+    return VaultError(what, where=str(data / LOG_NAME), hint="read the end of its log, then try again")
+
+
+def _last_line(data: Path) -> str:
+    lines = (data / LOG_NAME).read_text("utf-8", "replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"
