@@ -60,7 +60,7 @@ def _safely(look: Callable[[Path | None], Iterator[Finding]], data: Path | None)
 def _python(_: Path | None) -> Iterator[Finding]:
     yield Finding("python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     yield Finding("pandora", "ok", f"{__version__} at {Path(__file__).resolve().parents[2]}")
-    for package in ("textual", "sqlalchemy", "msgspec", "evtx", "click"):
+    for package in ("textual", "sqlalchemy", "msgspec", "evtx", "click", "cryptography"):
         try:
             yield Finding(package, "ok", version(package))
         except PackageNotFoundError:
@@ -145,6 +145,26 @@ def _engine(data: Path | None) -> Iterator[Finding]:
     yield Finding("engine", "ok", f"process {pid}" if pid else "not running")
 
 
+def _vault(data: Path | None) -> Iterator[Finding]:
+    from pandora_core.vault.client import Client
+    from pandora_core.vault.providers.liboqs import HOW_TO_GET_IT, look
+
+    problem = look().problem
+    if problem:
+        yield Finding("liboqs", "advice", f"{problem}; cryptography alone serves the vault", HOW_TO_GET_IT)
+    else:
+        yield Finding("liboqs", "ok", look().place)
+    status = Client(config.load(data).data).status()
+    yield Finding("vault", "ok", "none yet" if status.state == "absent" else status.state)
+    if status.agent_pid is not None and not status.memory_locked:
+        yield Finding(
+            "vault memory",
+            "advice",
+            "keys may be swapped to disk: the limit of locked memory is too low",
+            "raise it (ulimit -l 65536), or encrypt the swap",
+        )
+
+
 def _terminal(_: Path | None) -> Iterator[Finding]:
     term = os.environ.get("TERM", "")
     if term in ("", "dumb"):
@@ -176,4 +196,4 @@ def _filesystem_of(folder: Path) -> str:
     return max(inside, default=(0, ""))[1]
 
 
-_LOOKS = (_python, _sqlite, _formats, _folder, _store, _engine, _terminal)
+_LOOKS = (_python, _sqlite, _formats, _folder, _store, _engine, _vault, _terminal)
