@@ -167,7 +167,7 @@ class Engine:
         self._pipeline = Pipeline()
         self._watermark = Watermark()
         self._actions_seen = 0
-        self._casebook = Casebook(self._writer, self._new_actions())
+        self._casebook = Casebook(self._writer, ())  # the first step takes in what was done while no engine ran
         self._last_event_id = self._writer.last_event_id()
         self._snapshot_event_id = 0
         self._recent = _Recent()
