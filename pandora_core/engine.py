@@ -146,6 +146,7 @@ class Engine:
     """Reads sources into a store. One per data folder: the caller holds the engine lock.
 
     ``clock`` gives the present in microseconds since the epoch; only states and rates that people see depend on it.
+    ``watch`` is shown every batch of lines after it was written.
     """
 
     def __init__(
@@ -155,8 +156,10 @@ class Engine:
         *,
         clock: Callable[[], int],
         options: EngineOptions | None = None,
+        watch: Callable[[Batch], None] | None = None,
     ) -> None:
         self.tally = Tally()
+        self._watch = watch
         self._clock = clock
         self._formats = formats
         self._options = options or EngineOptions()
@@ -219,6 +222,8 @@ class Engine:
         if self._last_event_id - self._snapshot_event_id >= SNAPSHOT_EVENTS:
             batch.snapshot = self._take_snapshot()
         self._commit(batch, "live")
+        if self._watch is not None:
+            self._watch(batch)
         lines = sum(run.stop - run.start for run in runs)
         self._is_behind = lines >= self._options.batch_size
         return lines
