@@ -79,10 +79,14 @@ class Casebook:
         triage = fold(done)
         self._dismissed.discard(subject)
         self._closed.pop(subject, None)
+        ends: list[ActionKind] = []
         if triage.verdict in (Verdict.FALSE_POSITIVE, Verdict.BENIGN):
             self._dismissed.add(subject)
+            ends.append(ActionKind.VERDICT)  # it judges what was seen; what fires later counts, in its own alert
         if triage.state == CLOSED:
-            self._closed[subject] = max(act.event_id for act in effective(done) if act.kind is ActionKind.CLOSE)
+            ends.append(ActionKind.CLOSE)
+        if ends:
+            self._closed[subject] = max(act.event_id for act in effective(done) if act.kind in ends)
 
     def _learn_homes(self, fired: Sequence[Fired]) -> None:
         unknown = [item.detection.id for item in fired if item.detection.id not in self._home]

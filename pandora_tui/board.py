@@ -20,7 +20,7 @@ CAPACITY = 200_000
 MOST_MOVES = 50
 
 _LATERAL = "lateral-movement"
-_MOVES = ("first-logon", "remote-service")
+_MOVES = ("first-logon", "service-created")
 
 ALERT_FIELDS = {
     "severity": Kind.INTEGER,

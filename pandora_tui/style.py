@@ -210,7 +210,7 @@ def _cut(text: str, cells: int) -> str:
 
 def _visible(text: str) -> str:
     if glyphs() is ASCII:
-        text = text.encode("ascii", "replace").decode("ascii")
+        text = text.translate(_PLAIN).encode("ascii", "replace").decode("ascii")
     shown: list[str] = []
     marks = _MOST_MARKS  # a mark with no letter before it would land on whatever is drawn to the left
     for character in text:
@@ -245,4 +245,7 @@ def _escape(text: str) -> str:
     return text + " " if text.endswith("\\") else text
 
 
+_PLAIN = str.maketrans(
+    {"“": '"', "”": '"', "‘": "'", "’": "'", "–": "-", "—": "-", "…": "...", "×": "x", "·": "-", "±": "+-"}
+)
 _MOST_MARKS = 2  # combining marks on one letter: no living script needs more, "zalgo" attacks do

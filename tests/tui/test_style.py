@@ -182,3 +182,8 @@ def test_a_text_that_does_not_fit_ends_in_an_ellipsis() -> None:
     assert fit("dc-01.example", 8) == "dc-01.e…"
     assert fit("中中中", 4) == "中… "
     assert fit("42", 5, right=True) == "   42"
+
+
+@pytest.mark.usefixtures("ascii_terminal")
+def test_typographic_marks_keep_their_meaning_in_ascii() -> None:
+    assert safe_text("“a–b” ±2 % · 3 × 4 … ’s ü") == "\"a-b\" +-2 % - 3 x 4 ... 's ?"
