@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -115,3 +116,8 @@ def test_the_reference_lists_every_command_once() -> None:
     rows = reference().splitlines()[2:]
     assert len(rows) == len(COMMANDS)
     assert "| everywhere | `ctrl+p` | `:palette` | Find a command |" in rows
+
+
+def test_the_documentation_lists_the_keys_as_they_are() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text("utf-8")
+    assert reference().strip() in page, "docs/cli.md is behind: put commands.reference() there"
