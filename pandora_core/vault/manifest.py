@@ -54,9 +54,16 @@ class Table:
         del self._buckets[key[0]][key]
         self._digests[key[0]] = None
 
+    def find(self, key: bytes) -> bytes | None:
+        """The leaf of a row, or ``None`` when there is none."""
+        return self._buckets[key[0]].get(key)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._buckets))
+
     def root(self) -> bytes:
         """The hash over all rows."""
-        parts = [b"\x02", sum(map(len, self._buckets)).to_bytes(8)]
+        parts = [b"\x02", len(self).to_bytes(8)]
         for number, known in enumerate(self._digests):
             digest = known if known is not None else _bucket(self._buckets[number])
             self._digests[number] = digest
