@@ -21,6 +21,7 @@ COMMANDS = {
     "doctor": ("pandora_core.cli.doctor:doctor", "What is installed, what is wrong, and how to mend it."),
     "engine": ("pandora_core.cli.engine:engine", "Run, ask after or stop the engine."),
     "entities": ("pandora_core.cli.entities:entities", "Hosts, users and addresses by risk."),
+    "evaluate": ("pandora_core.cli.evaluate:evaluate", "Replay labelled logs: what is found, how soon, how truly."),
     "events": ("pandora_core.cli.events:events", "Search the normalised log lines."),
     "ingest": ("pandora_core.cli.ingest:ingest", "Read log files once, to their end."),
     "scenario": ("pandora_core.cli.scenario:scenario", "Simulate a company and an attack as real log files."),
