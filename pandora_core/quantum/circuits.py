@@ -1,0 +1,117 @@
+"""Owns the circuits: the Qiskit form of feature maps, classifiers, kernels and plans, and how they are kept.
+
+It imports qiskit and belongs to the workers; the same definitions as plain numbers are in ``featuremaps``, ``vqc``
+and ``optimise``. QPY keeps a circuit exactly; OpenQASM 3 is for others to read and may rename parameters.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from qiskit import QuantumCircuit, qasm3, qpy
+from qiskit.circuit import ParameterExpression
+from qiskit.circuit.library import pauli_feature_map, real_amplitudes
+
+from pandora_core.errors import ConfigError
+from pandora_core.quantum.featuremaps import FeatureMap
+from pandora_core.quantum.optimise import Qubo
+from pandora_core.quantum.states import Reals
+from pandora_core.quantum.vqc import Ansatz, Vqc
+
+
+def feature_map_circuit(feature_map: FeatureMap) -> QuantumCircuit:
+    """The circuit of a feature map, with one parameter ``x[i]`` a feature."""
+
+    def phase(values: Sequence[ParameterExpression]) -> ParameterExpression:
+        scaled = [feature_map.bandwidth * value for value in values]
+        return scaled[0] if len(scaled) == 1 else np.prod([np.pi - value for value in scaled])
+
+    return pauli_feature_map(
+        feature_map.qubits,
+        reps=feature_map.reps,
+        entanglement=feature_map.entanglement,
+        alpha=feature_map.alpha,
+        paulis=list(feature_map.paulis),
+        data_map_func=phase,
+    )
+
+
+def ansatz_circuit(ansatz: Ansatz) -> QuantumCircuit:
+    """The circuit of an ansatz, with the parameters ``θ[i]`` in the order of the weights."""
+    return real_amplitudes(ansatz.qubits, reps=ansatz.reps, entanglement=ansatz.entanglement)
+
+
+def classifier_circuit(feature_map: FeatureMap, ansatz: Ansatz) -> QuantumCircuit:
+    """Feature map, then ansatz, nothing bound and nothing measured."""
+    made = QuantumCircuit(feature_map.qubits)
+    made.compose(feature_map_circuit(feature_map), inplace=True)
+    made.compose(ansatz_circuit(ansatz), inplace=True)
+    return made
+
+
+def prediction_circuit(model: Vqc, row: Reals) -> QuantumCircuit:
+    """What a backend runs to classify one row: everything bound, all qubits measured."""
+    made = QuantumCircuit(model.feature_map.qubits)
+    made.compose(feature_map_circuit(model.feature_map).assign_parameters(row), inplace=True)
+    made.compose(ansatz_circuit(model.ansatz).assign_parameters(model.weights), inplace=True)
+    made.measure_all()
+    return made
+
+
+def overlap_circuit(feature_map: FeatureMap, left: Reals, right: Reals) -> QuantumCircuit:
+    """Compute–uncompute: the share of the outcome ``0…0`` is the fidelity kernel of the two rows."""
+    circuit = feature_map_circuit(feature_map)
+    made = circuit.assign_parameters(right).compose(circuit.assign_parameters(left).inverse())
+    made.measure_all()
+    return made
+
+
+def qaoa_circuit(problem: Qubo, gammas: Sequence[float], betas: Sequence[float]) -> QuantumCircuit:
+    """QAOA of a QUBO: what ``optimise.qaoa_state`` computes, up to a global phase, and measured."""
+    linear, pairs = problem.ising()
+    made = QuantumCircuit(problem.size)
+    made.h(range(problem.size))
+    for gamma, beta in zip(gammas, betas, strict=True):
+        for qubit, field in enumerate(linear):
+            made.rz(2 * gamma * field, qubit)
+        for (left, right), coupling in pairs.items():
+            made.rzz(2 * gamma * coupling, left, right)
+        made.rx(2 * beta, range(problem.size))
+    made.measure_all()
+    return made
+
+
+def to_qpy(circuit: QuantumCircuit) -> bytes:
+    """The circuit, exactly, in Qiskit's own format of circuits: plain data, unlike a pickle."""
+    file = io.BytesIO()
+    qpy.dump(circuit, file)
+    return file.getvalue()
+
+
+def from_qpy(data: bytes) -> QuantumCircuit:
+    """Reads one circuit; raises :class:`ConfigError` where there is none."""
+    try:
+        (circuit,) = qpy.load(io.BytesIO(data))
+    except (qpy.QpyError, ValueError, EOFError, OSError) as error:
+        raise ConfigError(f"not one circuit in QPY: {error}", where="circuit") from error
+    return circuit
+
+
+def to_qasm3(circuit: QuantumCircuit) -> str:
+    """OpenQASM 3 text, for other tools."""
+    return str(qasm3.dumps(circuit))
+
+
+def from_qasm3(text: str) -> QuantumCircuit:
+    """Reads OpenQASM 3; raises :class:`ConfigError` with the reader's own words where it cannot."""
+    try:
+        return qasm3.loads(text)
+    except (qasm3.QASM3ImporterError, qasm3.QASM3Error, ValueError) as error:
+        raise ConfigError(f"not OpenQASM 3 that can be read: {error}", where="circuit") from error
+
+
+def drawing(circuit: QuantumCircuit, columns: int = 80) -> str:
+    """The circuit as text, folded to a width."""
+    return str(circuit.draw("text", fold=columns, idle_wires=False))
