@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, cast
 
 from textual.app import ComposeResult
 from textual.screen import Screen
@@ -13,11 +13,29 @@ from pandora_tui.messages import Status, Update
 from pandora_tui.widgets.chrome import KeyLine, TopLine
 
 if TYPE_CHECKING:
-    from pandora_tui.app import PandoraApp
+    from pandora_tui.board import Board
+    from pandora_tui.bridge import Bridge
     from pandora_tui.feed import Feed
 
 
 T = TypeVar("T")
+
+
+class Console(Protocol):
+    """What a screen may ask of the app that shows it."""
+
+    status: Status
+    board: Board
+    feed: Feed | None
+
+    @property
+    def bridge(self) -> Bridge | None:
+        """The thread that reads the store; ``None`` where there is nothing to read."""
+        ...
+
+    def action_go(self, place: str) -> None:
+        """Show a place."""
+        ...
 
 
 class PandoraScreen(Screen[None]):
@@ -26,9 +44,9 @@ class PandoraScreen(Screen[None]):
     PLACE: ClassVar[str] = "overview"
 
     @property
-    def console(self) -> PandoraApp:
-        """The app, as what it is."""
-        return cast("PandoraApp", self.app)
+    def console(self) -> Console:
+        """The app, as what it is to a screen."""
+        return cast("Console", self.app)
 
     @property
     def feed(self) -> Feed:
