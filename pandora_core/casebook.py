@@ -1,4 +1,4 @@
-"""Owns the engine's working memory of entities: their detections, their alerts, and what operators said of these."""
+"""Owns the engine's working memory: detections of entities, their alerts and incidents, and what operators said."""
 
 from __future__ import annotations
 
@@ -7,17 +7,24 @@ from dataclasses import dataclass, field
 
 from pandora_core.detect.alerts import EntityFile
 from pandora_core.detect.behaviour import Fired
+from pandora_core.detect.incidents import MAX_DETECTIONS, Changes, IncidentBook
+from pandora_core.detect.suppress import SUBJECT, Suppression, suppressed, suppressions_of
 from pandora_core.detect.triage import CLOSED, effective, fold
 from pandora_core.model import Action, ActionKind, Alert, EntityRef, Verdict
 from pandora_core.store.writer import EntityState, Writer
 
 MAX_ENTITIES = 5_000
+_RECALLED = MAX_DETECTIONS // 2
 
 
 @dataclass(slots=True)
 class Findings:
-    """What changed for entities: written in the same transaction as the events that changed it."""
+    """What changed for entities: written in the same transaction as the events that changed it.
 
+    ``fired`` are the detections as they count: what operators suppressed has no points.
+    """
+
+    fired: list[Fired] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
     gone_alerts: dict[str, str | None] = field(default_factory=dict)
     entities: list[EntityState] = field(default_factory=list)
@@ -34,20 +41,45 @@ class Casebook:
         self._actions: dict[str, list[Action]] = {}
         self._dismissed: set[str] = set()
         self._closed: dict[str, int] = {}
+        self._suppressions: tuple[Suppression, ...] = ()
         self._note(actions)
+        self._incidents = self._recall_incidents()
 
     def apply(self, fired: Sequence[Fired], actions: Sequence[Action] = ()) -> Findings:
         """Take detections and operators' actions in; returns everything that is different now."""
-        dirty = self._route(fired)
-        for ref in self._note(actions):
+        judged = self._note(actions)
+        findings = Findings(fired=[suppressed(item, self._suppressions) for item in fired])
+        dirty = self._route(findings.fired)
+        for ref in judged:
             self._open(ref)
             dirty.setdefault(ref, [])
-        findings = Findings()
         for ref, items in dirty.items():
             self._conclude(ref, items, findings)
+            self._relate(ref, items, is_judged=ref in judged)
         self._name_successors(findings)
         self._forget()
         return findings
+
+    def settle(self) -> Changes:
+        """The incidents that are different since the last call. They are a function of the detections alone, so how
+        often this is asked changes nothing in the end; while lines wait it need not be asked with every batch."""
+        return self._incidents.changes()
+
+    def _relate(self, ref: EntityRef, items: Sequence[Fired], *, is_judged: bool) -> None:
+        """Detections to the incidents, but for those that operators refuted."""
+        file = self._files[ref]
+        refuted = file.dismissed_ids()
+        counted = file.fired.values() if is_judged else items
+        self._incidents.update(item for item in counted if item.detection.id not in refuted)
+        self._incidents.drop(refuted)
+
+    def _recall_incidents(self) -> IncidentBook:
+        """The incidents as they were: of the stored detections that are newest, without the refuted ones."""
+        book = IncidentBook()
+        fired = self._writer.newest_fired(_RECALLED)
+        refuted = self._writer.detections_of_alerts(self._dismissed)
+        book.recall((i for i in fired if i.detection.id not in refuted), self._writer.newest_incidents(_RECALLED))
+        return book
 
     def _route(self, fired: Sequence[Fired]) -> dict[EntityRef, list[Fired]]:
         """Each detection to its entity; one that turned out to be another entity's leaves the old one."""
@@ -71,6 +103,8 @@ class Casebook:
             subjects[action.subject] = None
         for subject in subjects:
             self._weigh(subject)
+        if SUBJECT in subjects:
+            self._suppressions = suppressions_of(self._actions[SUBJECT])
         return self._writer.entities_of_alerts(list(subjects)) if subjects else []
 
     def _weigh(self, subject: str) -> None:

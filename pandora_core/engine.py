@@ -42,6 +42,9 @@ SNAPSHOT_EVENTS = 200_000
 BULK = 4
 """After a full batch the next may be this much larger: the same index pages are then written once for more lines."""
 
+SETTLE_BATCHES = 20
+"""While lines wait, incidents are told after so many batches: they depend on the detections and not on when."""
+
 KEPT_BAD_LINES = 1000
 """Bad lines of one file that are kept for a look; further ones are only counted."""
 
@@ -179,6 +182,7 @@ class Engine:
         self._rate = 0.0
         self._backlog_bytes = 0
         self._is_behind = False
+        self._unsettled = 0
         self._restore()
 
     def follow(self, sources: Sequence[SourceSpec], *, follow: bool) -> Follower:
@@ -230,12 +234,16 @@ class Engine:
 
     def tell(self, state: str) -> None:
         """Write what the engine and its files are doing when there is nothing else to write."""
-        self._commit(Batch(files=self._journal.states(self._followers, self._options.silent_after_us)), state)
+        batch = Batch(files=self._journal.states(self._followers, self._options.silent_after_us))
+        self._settle(batch)
+        self._commit(batch, state)
 
     def close(self) -> None:
         """Leave a snapshot, so that the next start has nothing to replay, and say that the engine stopped."""
         files = self._journal.states(self._followers, self._options.silent_after_us)
-        self._commit(Batch(files=files, snapshot=self._take_snapshot()), "stopped")
+        batch = Batch(files=files, snapshot=self._take_snapshot())
+        self._settle(batch)
+        self._commit(batch, "stopped")
         for follower in self._followers:
             follower.close()
 
@@ -277,10 +285,19 @@ class Engine:
     def _conclude(self, batch: Batch, actions: Sequence[Action]) -> None:
         """What the batch's detections and the operators' new actions mean for entities and alerts."""
         findings = self._casebook.apply(batch.fired, actions)
+        batch.fired = findings.fired
         batch.alerts, batch.gone_alerts = findings.alerts, findings.gone_alerts
         batch.entities, batch.gone_entities = findings.entities, findings.gone_entities
         self.tally.alerts.update(alert.id for alert in batch.alerts)
         self.tally.alerts.difference_update(batch.gone_alerts)
+        self._unsettled += 1
+        if not self._is_behind or self._unsettled >= SETTLE_BATCHES:
+            self._settle(batch)
+
+    def _settle(self, batch: Batch) -> None:
+        """What the detections so far mean for incidents."""
+        self._unsettled = 0
+        batch.incidents, batch.gone_incidents = self._casebook.settle()
 
     def _keep_raw_lines(self, batch: Batch) -> None:
         """Logs rotate away: the lines that detections show are copied, from memory or from where they stand."""

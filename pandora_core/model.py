@@ -194,6 +194,7 @@ class ActionKind(enum.StrEnum):
     CLOSE = "close"
     REOPEN = "reopen"
     TAG = "tag"
+    SUPPRESS = "suppress"
     UNDO = "undo"
 
 

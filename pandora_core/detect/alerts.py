@@ -107,6 +107,12 @@ class EntityFile:
         self._dismissed, self._closed = dismissed, closed
         self._is_stale |= self._judged != self._judgement()
 
+    def dismissed_ids(self) -> set[str]:
+        """The detections of alerts that turned out to be nothing."""
+        self._refresh()
+        dismissed = [episode for episode in self._episodes if episode.id in self._dismissed]
+        return {number for episode in dismissed for number in episode.detection_ids}
+
     def changes(self) -> Changes:
         """What is different since the last call."""
         self._refresh()

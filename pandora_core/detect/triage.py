@@ -9,7 +9,7 @@ from pandora_core.model import Action, ActionKind, Verdict
 
 NEW, ACKNOWLEDGED, CLOSED = "new", "acknowledged", "closed"
 
-_CONFLICTING = frozenset(ActionKind) - {ActionKind.NOTE, ActionKind.TAG}
+_CONFLICTING = frozenset(ActionKind) - {ActionKind.NOTE, ActionKind.TAG, ActionKind.SUPPRESS}
 
 
 @dataclass(frozen=True, slots=True)

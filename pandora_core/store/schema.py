@@ -126,6 +126,7 @@ detections = Table(
     Index("detections_entity", "entity"),
     Index("detections_alert", "alert_id"),
     Index("detections_change", "change"),
+    Index("detections_last_seen", "last_seen_us"),
 )
 
 alerts = Table(
@@ -151,6 +152,29 @@ gone_alerts = Table(
     Column("successor", Text),
     Column("change", Integer, nullable=False),
     Index("gone_alerts_change", "change"),
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("severity", Integer, nullable=False),
+    Column("risk", Float, nullable=False),
+    Column("first_seen_us", Integer, nullable=False),
+    Column("last_seen_us", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("change", Integer, nullable=False),
+    Index("incidents_change", "change"),
+    Index("incidents_last_seen", "last_seen_us"),
+)
+
+gone_incidents = Table(
+    "gone_incidents",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("successor", Text),
+    Column("change", Integer, nullable=False),
+    Index("gone_incidents_change", "change"),
 )
 
 entities = Table(

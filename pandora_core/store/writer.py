@@ -13,6 +13,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from pandora_core.detect.behaviour import Fired
 from pandora_core.detect.edges import Edge
+from pandora_core.detect.incidents import Incident
 from pandora_core.detect.risk import Score, rank_of
 from pandora_core.model import Alert, EntityRef, Event
 from pandora_core.store import schema
@@ -50,6 +51,8 @@ class Batch:
     gone_alerts: dict[str, str | None] = field(default_factory=dict)
     entities: list[EntityState] = field(default_factory=list)
     gone_entities: list[EntityRef] = field(default_factory=list)
+    incidents: list[Incident] = field(default_factory=list)
+    gone_incidents: dict[str, str | None] = field(default_factory=dict)
     edges: list[Edge] = field(default_factory=list)
     status: EngineStatus | None = None
     minute_us: int = 0
@@ -123,6 +126,13 @@ class Writer:
         for ref in batch.gone_entities:
             connection.execute(delete(schema.entities).where(schema.entities.c.entity == str(ref)))
         _put(connection, schema.edges, (_edge_row(edge, change) for edge in batch.edges))
+        self._write_incidents(connection, batch, change)
+
+    def _write_incidents(self, connection: Connection, batch: Batch, change: int) -> None:
+        for gone, successor in batch.gone_incidents.items():
+            connection.execute(delete(schema.incidents).where(schema.incidents.c.id == gone))
+            _put(connection, schema.gone_incidents, [{"id": gone, "successor": successor, "change": change}])
+        _put(connection, schema.incidents, (_incident_row(incident, change) for incident in batch.incidents))
 
     def _write_progress(self, connection: Connection, batch: Batch, change: int) -> None:
         if batch.status is not None:
@@ -172,6 +182,22 @@ class Writer:
             found = [decode(body) for (body,) in connection.execute(statement)]
         return sorted(found, key=lambda fired: (fired.event_id, fired.detection.id))
 
+    def newest_fired(self, limit: int) -> list[Fired]:
+        """The detections that were seen last."""
+        c = schema.detections.c
+        statement = select(c.body).order_by(c.last_seen_us.desc(), c.id).limit(limit)
+        decode = msgspec.json.Decoder(Fired).decode
+        with self._store.reading() as connection:
+            return [decode(body) for (body,) in connection.execute(statement)]
+
+    def newest_incidents(self, limit: int) -> list[Incident]:
+        """The incidents that were active last."""
+        c = schema.incidents.c
+        statement = select(c.body).order_by(c.last_seen_us.desc(), c.id).limit(limit)
+        decode = msgspec.json.Decoder(Incident).decode
+        with self._store.reading() as connection:
+            return [decode(body) for (body,) in connection.execute(statement)]
+
     def entity_of_detection(self, detection_ids: Sequence[str]) -> dict[str, EntityRef]:
         """The entity that each of some detections was last written for."""
         statement = select(schema.detections.c.id, schema.detections.c.entity).where(
@@ -185,6 +211,16 @@ class Writer:
         statement = select(schema.alerts.c.entity).where(schema.alerts.c.id.in_(alert_ids))
         with self._store.reading() as connection:
             return [EntityRef.parse(text) for text in connection.execute(statement).scalars()]
+
+    def detections_of_alerts(self, alert_ids: Iterable[str]) -> set[str]:
+        """The ids of the detections that some alerts are made of."""
+        c = schema.detections.c
+        with self._store.reading() as connection:
+            return {
+                number
+                for alert_id in alert_ids
+                for number in connection.execute(select(c.id).where(c.alert_id == alert_id)).scalars()
+            }
 
     def first_detection_of(self, alert_id: str) -> str | None:
         """The id of the detection that opened a stored alert."""
@@ -275,6 +311,18 @@ def _alert_row(alert: Alert, change: int) -> dict[str, Any]:
         "first_seen_us": alert.first_seen_us,
         "last_seen_us": alert.last_seen_us,
         "body": _encode(alert).decode(),
+        "change": change,
+    }
+
+
+def _incident_row(incident: Incident, change: int) -> dict[str, Any]:
+    return {
+        "id": incident.id,
+        "severity": int(incident.severity),
+        "risk": incident.risk,
+        "first_seen_us": incident.first_seen_us,
+        "last_seen_us": incident.last_seen_us,
+        "body": _encode(incident).decode(),
         "change": change,
     }
 
