@@ -88,7 +88,7 @@ class Client:
         self._actor = actor or os.environ.get("SUDO_USER") or getpass.getuser()
 
     def status(self) -> VaultStatus:
-        """What is true now; starts no agent, and keeps none from leaving."""
+        """What is true now; starts no agent."""
         try:
             return self._ask(protocol.Status(), VaultStatus, start=False)
         except NoAgentError:
@@ -162,10 +162,13 @@ class Client:
         """All versions of an entry, newest first."""
         return self._ask(protocol.History(name=name), list[EntryView])
 
-    def rekey(self, what: str, way: Way | None = None) -> RekeyReport:
-        """Wrap anew: ``epoch`` (every DEK), ``master`` (needs the credentials of slots that stay), ``signing``."""
-        way = way or Way()
-        return self._ask(protocol.Rekey(what=what, keys=way.keys), RekeyReport, way.secrets, wait_s=None)
+    def rekey(self, what: str, ways: Sequence[Way] = ()) -> RekeyReport:
+        """New keys: ``epoch`` (every DEK wrapped anew), ``signing``, or ``master``.
+
+        For ``master`` give the passphrases and key files of the slots that are to stay; others of these are removed.
+        """
+        request = protocol.Rekey(what=what, ways=tuple(way.keys for way in ways))
+        return self._ask(request, RekeyReport, [secret for way in ways for secret in way.secrets], wait_s=None)
 
     def slots(self) -> list[SlotView]:
         """The ways in."""
@@ -202,17 +205,17 @@ class Client:
         """Open a sealed file into another; if it fails, what was written is to be thrown away."""
         return self._ask(protocol.Open(), Custody, files=(source, sink), wait_s=None)
 
-    def deposit(self, draft: Draft, fields: Sequence[Field]) -> str:
-        """Leave an entry in a vault that may be locked; it is taken in at the next unlock. Returns its id."""
+    def deposit(self, draft: Draft, fields: Sequence[Field]) -> None:
+        """Leave an entry in a vault that may be locked; it is taken in at the next unlock."""
         named = msgspec.structs.replace(draft, fields=tuple(field.name for field in fields))
-        return self._ask(protocol.Deposit(draft=named), str, [field.value for field in fields])
+        self._ask(protocol.Deposit(draft=named), type(None), [field.value for field in fields])
 
     def export(
         self, sink: int, names: Sequence[str], to: Sequence[str], *, note: str = "", armored: bool = False
-    ) -> list[str]:
-        """Write entries as a signed bundle for recipients (``age1pq…``); the names that are in it."""
+    ) -> None:
+        """Write entries as a signed bundle for recipients (``age1pq…``)."""
         request = protocol.Export(names=tuple(names), recipients=tuple(to), note=note, armored=armored)
-        return self._ask(request, list[str], files=(sink,), wait_s=None)
+        self._ask(request, type(None), files=(sink,), wait_s=None)
 
     def import_(self, source: int, trusted: Sequence[str] = ()) -> ImportReport:
         """Take a bundle in whose signer is this vault or has one of these fingerprints.
@@ -248,6 +251,7 @@ class Client:
             self._ask(protocol.Stop(), type(None), start=False)
         except NoAgentError:
             return False
+        connection.wait_until_gone(self._data)
         return True
 
     def _open(self, request: Request) -> Opened:

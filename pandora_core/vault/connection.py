@@ -60,6 +60,13 @@ def exchange(
         raise
 
 
+def wait_until_gone(data: Path) -> None:
+    """Wait for an agent that was told to leave; one that takes its time is not waited for for ever."""
+    deadline_s = time.monotonic() + _START_S
+    while _is_one_running(data) and time.monotonic() < deadline_s:
+        time.sleep(_RETRY_S)
+
+
 def _question(
     data: Path,
     connection: socket.socket,

@@ -86,7 +86,6 @@ class Status(Request, tag="status", frozen=True):
 class Init(Request, tag="init", frozen=True):
     keys: Keys
     profile: str = "high"
-    provider: str = "auto"
 
 
 class Unlock(Request, tag="unlock", frozen=True):
@@ -143,7 +142,8 @@ class History(Request, tag="history", frozen=True):
 class Rekey(Request, tag="rekey", frozen=True):
     what: str
     """``epoch``, ``master`` or ``signing``."""
-    keys: Keys = Keys()
+    ways: tuple[Keys, ...] = ()
+    """For ``master``: of the slots that are to stay."""
 
 
 class Slots(Request, tag="slots", frozen=True):
@@ -298,13 +298,19 @@ class VaultStatus(msgspec.Struct, frozen=True, kw_only=True):
     provider: str = ""
     epoch: int = 0
     generation: int = 0
-    entries: int | None = None
+    entries: int = 0
     slots: int = 0
     deposits: int = 0
+    commit: int = 0
+    audit_records: int = 0
     integrity: str = ""
     freshness: str = ""
     locks_in_s: float | None = None
     leases: tuple[LeaseView, ...] = ()
+    taken_in: tuple[str, ...] = ()
+    """Names of the deposits that the last unlock took in."""
+    refused_deposits: int = 0
+    """Deposits that the last unlock found damaged; they stay."""
     memory_locked: bool = False
     no_core_dumps: bool = False
     no_tracing: bool = False
@@ -327,7 +333,7 @@ class Custody(msgspec.Struct, frozen=True, kw_only=True):
     sha384: str
     sealed_sha384: str = ""
     file_id: str = ""
-    sealed_ms: int = 0
+    at_ms: int = 0
     actor: str = ""
     host: str = ""
     media: str = ""

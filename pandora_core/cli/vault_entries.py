@@ -1,0 +1,262 @@
+"""The commands of ``pandora vault`` on entries: put, get, list, edit, rm, history, rotate, deposit."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar, cast
+
+import click
+
+from pandora_core import shapes
+from pandora_core.cli import clipboard, vault_shapes
+from pandora_core.cli.output import emit, json_option, plain, say, table
+from pandora_core.cli.secret_input import value_from, write_secret
+from pandora_core.errors import ConfigError
+from pandora_core.vault.client import Client
+from pandora_core.vault.protocol import Changes, Draft, EntryView, Field, Opened
+from pandora_core.vault.secret import Secret
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+MAIN_FIELDS = {
+    "token": "token",
+    "login": "password",
+    "note": "text",
+    "totp": "seed",
+    "key": "key",
+}
+_MASK = "••••••••"
+
+
+class Given(NamedTuple):
+    """What of an entry's content the options say."""
+
+    shown: tuple[str, ...] = ()
+    secret: tuple[str, ...] = ()
+    value_file: Path | None = None
+    value_fd: int | None = None
+
+
+def _value_options(command: Command) -> Command:
+    """The options that give values, as one argument ``given``."""
+
+    @functools.wraps(command)
+    def gathered(*args: Any, **options: Any) -> Any:
+        said = {name: options.pop(name) for name in Given._fields}
+        return command(*args, given=Given(**said), **options)
+
+    wrapped: Any = gathered
+    for option in (
+        click.option("--value-fd", type=int, metavar="N", help="Read the secret value from a file descriptor."),
+        click.option(
+            "--value-file", type=click.Path(path_type=Path), metavar="FILE", help="Read it from a file (mode 0600)."
+        ),
+        click.option(
+            "--secret", multiple=True, metavar="FIELD", help="A field that is masked; its value is asked for."
+        ),
+        click.option(
+            "--set",
+            "shown",
+            multiple=True,
+            metavar="FIELD=VALUE",
+            help="A field that is no secret, such as user=alice.",
+        ),
+    ):
+        wrapped = option(wrapped)
+    return cast(Command, wrapped)
+
+
+def _draft_options(command: Command) -> Command:
+    wrapped: Any = command
+    for option in (
+        click.option("--note", default="", help="Text that is no secret."),
+        click.option("--tag", "tags", multiple=True, help="A word to find it by; may be given again."),
+        click.option("--kind", type=click.Choice(list(MAIN_FIELDS)), default="token", show_default=True),
+    ):
+        wrapped = option(wrapped)
+    return cast(Command, wrapped)
+
+
+@click.command()
+@click.argument("name")
+@_draft_options
+@_value_options
+@json_option
+@click.pass_obj
+def put(client: Client, name: str, kind: str, tags: tuple[str, ...], note: str, given: Given, as_json: bool) -> None:
+    """Add an entry. Its secret is asked for, unless --value-file or --value-fd gives it.
+
+    A token has the field token, a login password, a note text, a totp seed, a key key; --secret names others.
+    """
+    with _fields(given, MAIN_FIELDS[kind]) as (fields, hidden):
+        draft = Draft(name=name, kind=kind, tags=tags, note=note, hidden=hidden)
+        _emit_entry(client.put(draft, fields), as_json)
+
+
+@click.command()
+@click.argument("name")
+@_draft_options
+@_value_options
+@json_option
+@click.pass_obj
+def deposit(
+    client: Client, name: str, kind: str, tags: tuple[str, ...], note: str, given: Given, as_json: bool
+) -> None:
+    """Leave an entry in a vault that may be locked; it is taken in at the next unlock."""
+    with _fields(given, MAIN_FIELDS[kind]) as (fields, hidden):
+        draft = Draft(name=name, kind=kind, tags=tags, note=note, hidden=hidden)
+        client.deposit(draft, fields)
+    emit({"deposited": name}, as_json, lambda: f"{plain(name)} waits for the next unlock")
+
+
+@click.command()
+@click.argument("name")
+@click.option("--field", metavar="FIELD", help="Print this value alone, and nothing else.")
+@click.option(
+    "--clip", is_flag=True, help="Copy it to the terminal's clipboard (OSC 52), and clear that after a time."
+)
+@click.option(
+    "--clear-after", default=clipboard.CLEAR_AFTER_S, show_default=True, metavar="SECONDS", help="For --clip."
+)
+@click.option("--version", type=int, help="An older version.")
+@json_option
+@click.pass_obj
+def get(
+    client: Client, name: str, field: str | None, clip: bool, clear_after: int, version: int | None, as_json: bool
+) -> None:
+    """Show an entry, its secrets masked; --field and --json give the values themselves."""
+    if as_json and (clip or field is not None):
+        raise ConfigError("--json gives all fields", hint="leave --field and --clip out")
+    with client.get(name, version) as opened:
+        if clip:
+            _copy(opened, field or "", clear_after)
+        elif field is not None:
+            write_secret(opened.value(field))
+        else:
+            emit(vault_shapes.opened(opened) if as_json else {}, as_json, lambda: _masked(opened))
+
+
+@click.command("list")
+@click.argument("words", nargs=-1)
+@json_option
+@click.pass_obj
+def list_(client: Client, words: tuple[str, ...], as_json: bool) -> None:
+    """Entries whose name, kind or tags hold all of these words; no values."""
+    found = [entry for entry in client.entries() if _matches(entry, words)]
+    rows = [(each.name, each.kind, ", ".join(each.tags), vault_shapes.at(each.changed_ms)[:16]) for each in found]
+    emit(
+        shapes.listing(map(vault_shapes.entry, found)),
+        as_json,
+        lambda: table(("name", "kind", "tags", "changed"), rows, "no entries"),
+    )
+
+
+@click.command()
+@click.argument("name")
+@click.option("--name", "new_name", help="Another name.")
+@click.option("--tag", "tags", multiple=True, help="The tags it is to have; replaces all.")
+@click.option("--no-tags", is_flag=True, help="Take all tags away.")
+@click.option("--note", help="Another note.")
+@click.option("--drop", "removed", multiple=True, metavar="FIELD", help="Take a field away.")
+@_value_options
+@json_option
+@click.pass_obj
+def edit(
+    client: Client,
+    name: str,
+    new_name: str | None,
+    tags: tuple[str, ...],
+    no_tags: bool,
+    note: str | None,
+    removed: tuple[str, ...],
+    given: Given,
+    as_json: bool,
+) -> None:
+    """Change an entry; the version before stays in its history."""
+    with _fields(given, "") as (fields, hidden):
+        shown = tuple(field.name for field in fields if field.name not in hidden)
+        changes = Changes(
+            name=new_name, tags=tags if tags or no_tags else None, note=note, shown=shown, removed=removed
+        )
+        _emit_entry(client.edit(name, changes, fields), as_json)
+
+
+@click.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@click.pass_obj
+def rm(client: Client, name: str, yes: bool, as_json: bool) -> None:
+    """Take an entry away, with its history."""
+    if not yes:
+        click.confirm(f"Take {plain(name)} away, with all its versions?", abort=True, err=True)
+    client.remove(name)
+    emit({"removed": name}, as_json, lambda: f"{plain(name)} is gone")
+
+
+@click.command()
+@click.argument("name")
+@json_option
+@click.pass_obj
+def history(client: Client, name: str, as_json: bool) -> None:
+    """The versions of an entry, newest first."""
+    found = client.history(name)
+    rows = [(each.version, vault_shapes.at(each.changed_ms)[:19], ", ".join(each.fields)) for each in found]
+    emit(
+        shapes.listing(map(vault_shapes.entry, found)), as_json, lambda: table(("version", "changed", "fields"), rows)
+    )
+
+
+@contextmanager
+def _fields(given: Given, main: str) -> Iterator[tuple[list[Field], tuple[str, ...]]]:
+    """The fields that are given and the names of those that are masked; the values are wiped afterwards."""
+    hidden = given.secret or ((main,) if main else ())
+    by_stream = given.value_file is not None or given.value_fd is not None
+    if by_stream and len(hidden) != 1:
+        raise ConfigError("--value-file and --value-fd give the value of one field", hint="name it with --secret")
+    with ExitStack() as held:
+        fields = []
+        for pair in given.shown:
+            name, equals, text = pair.partition("=")
+            if not equals:
+                raise ConfigError(f"--set {plain(name)} has no value", hint="--set FIELD=VALUE")
+            fields.append(Field(name, held.enter_context(Secret.copy_of(text.encode()))))
+        for name in hidden:
+            value = value_from(given.value_file, given.value_fd, name.capitalize())
+            fields.append(Field(name, held.enter_context(value)))
+        yield fields, hidden
+
+
+def _copy(opened: Opened, field: str, clear_after_s: int) -> None:
+    clipboard.copy(opened.value(field), clear_after_s)
+    say(f"copied; the clipboard is cleared in {clear_after_s} s")
+    if said := clipboard.warning(os.environ):
+        say(said)
+
+
+def _masked(opened: Opened) -> str:
+    entry = opened.entry
+    lines = [f"{plain(entry.name)}  ({entry.kind}, version {entry.version})"]
+    if entry.tags:
+        lines.append(f"tags: {plain(', '.join(entry.tags))}")
+    if entry.note:
+        lines.append(f"note: {plain(entry.note)}")
+    for name, value in opened.fields:
+        text = _MASK if name in entry.hidden else plain(value.reveal().decode("utf-8", "replace"))
+        lines.append(f"{plain(name)}: {text}")
+    return "\n".join(lines)
+
+
+def _matches(entry: EntryView, words: Sequence[str]) -> bool:
+    text = " ".join((entry.name, entry.kind, *entry.tags)).casefold()
+    return all(word.casefold() in text for word in words)
+
+
+def _emit_entry(entry: EntryView, as_json: bool) -> None:
+    emit(vault_shapes.entry(entry), as_json, lambda: f"{plain(entry.name)}: version {entry.version}")
+
+
+COMMANDS = (put, deposit, get, list_, edit, rm, history)

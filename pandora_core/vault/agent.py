@@ -1,0 +1,257 @@
+"""Owns the vault agent as a process: its one instance, its socket, who may speak to it, and when it locks and leaves.
+
+It alone opens ``vault.db``. Every connection is served by a thread of its own, so that an unlock (a second of
+Argon2id) or a large file keeps nobody waiting.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import selectors
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from pandora_core.errors import PandoraError, RefusedError, VaultError
+from pandora_core.vault import framing
+from pandora_core.vault.connection import LOCK_NAME
+from pandora_core.vault.desk import Desk
+from pandora_core.vault.hardening import harden
+from pandora_core.vault.keeper import Keeper
+from pandora_core.vault.protocol import REQUEST_LIMIT_BYTES
+
+CONNECTIONS_LIMIT = 32
+TICK_S = 1.0
+_SLEPT_S = 2.0
+_STEPPED_S = 60.0
+
+
+class Patience(NamedTuple):
+    """How long, in seconds, is waited for what."""
+
+    frame_s: float = 10.0
+    """For the rest of a message that began, and for a client to take its answer."""
+    silence_s: float = 10.0
+    """For a connection to say something."""
+    idle_s: float = 30.0
+    """For the next client, when the vault is locked and nothing is leased."""
+
+
+class Clock(Protocol):
+    """Three views of time, in seconds; where they part, the machine slept or was resumed from a snapshot."""
+
+    def running_s(self) -> float:
+        """Stands still while the machine sleeps."""
+
+    def passed_s(self) -> float:
+        """Goes on while the machine sleeps."""
+
+    def wall_s(self) -> float:
+        """What the calendar says."""
+
+
+class SystemClock:
+    """The clocks of the operating system."""
+
+    def running_s(self) -> float:
+        return time.clock_gettime(getattr(time, "CLOCK_UPTIME_RAW", time.CLOCK_MONOTONIC))
+
+    def passed_s(self) -> float:
+        return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+    def wall_s(self) -> float:
+        return time.time()
+
+
+class SleepWatch:
+    """Notices that the machine slept, or that a snapshot of it was resumed, since it was last asked."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._gaps = self._measure()
+
+    def has_slept(self) -> bool:
+        before, self._gaps = self._gaps, self._measure()
+        slept_s, stepped_s = (after - earlier for earlier, after in zip(before, self._gaps, strict=True))
+        return slept_s > _SLEPT_S or stepped_s > _STEPPED_S
+
+    def _measure(self) -> tuple[float, float]:
+        passed_s = self._clock.passed_s()
+        return passed_s - self._clock.running_s(), self._clock.wall_s() - passed_s
+
+
+class Agent:
+    """The server: accepts, checks who it is, hands requests to the desk, and keeps the time."""
+
+    def __init__(
+        self,
+        data: Path,
+        desk: Desk,
+        *,
+        clock: Clock | None = None,
+        who: Callable[[socket.socket], int] = framing.peer_uid,
+        patience: Patience | None = None,
+    ) -> None:
+        self._data = data
+        self._desk = desk
+        self._clock = clock or SystemClock()
+        self._who = who
+        self._patience = patience or Patience()
+        self._watch = SleepWatch(self._clock)
+        self._connections: set[socket.socket] = set()
+        self._woken, self._waker = socket.socketpair()
+        self._waker.setblocking(False)
+        self._stop = threading.Event()
+        self._hung_up = threading.Event()
+        self._last_served_s = self._clock.passed_s()
+
+    def stop(self) -> None:
+        """Leave."""
+        self._stop.set()
+        self._wake()
+
+    def hang_up(self) -> None:
+        """Lock; leases stay."""
+        self._hung_up.set()
+        self._wake()
+
+    def serve(self) -> None:
+        """Serve until it is stopped, or idle and locked."""
+        with self._woken, _listening(self._data) as listener, selectors.DefaultSelector() as selector:
+            selector.register(listener, selectors.EVENT_READ)
+            selector.register(self._woken, selectors.EVENT_READ)
+            while not self._stop.is_set() and not self._is_idle():
+                for key, _ in selector.select(TICK_S):
+                    if key.fileobj is listener:
+                        self._accept(listener)
+                    else:
+                        self._woken.recv(64)
+                self._tick()
+        self._waker.close()
+        for connection in tuple(self._connections):
+            framing.hang_up(connection)
+
+    def _accept(self, listener: socket.socket) -> None:
+        with contextlib.suppress(ConnectionError), contextlib.ExitStack() as undo:
+            connection = undo.enter_context(listener.accept()[0])
+            if len(self._connections) < CONNECTIONS_LIMIT and self._who(connection) == os.geteuid():
+                undo.pop_all()
+                self._connections.add(connection)
+                threading.Thread(target=self._attend, args=(connection,), daemon=True).start()
+
+    def _attend(self, connection: socket.socket) -> None:
+        """Answer one request after another; a client that breaks the protocol, dribbles or leaves is let go."""
+        try:
+            with contextlib.suppress(OSError, VaultError):
+                connection.sendall(framing.GREETING)
+                while self._serve_one(connection):
+                    continue
+        finally:
+            self._connections.discard(connection)
+            framing.hang_up(connection)
+            self._last_served_s = self._clock.passed_s()
+
+    def _serve_one(self, connection: socket.socket) -> bool:
+        silence_s, frame_s = self._patience.silence_s, self._patience.frame_s
+        frame = framing.receive(connection, words_limit_bytes=REQUEST_LIMIT_BYTES, wait_s=silence_s, frame_s=frame_s)
+        if frame is None:
+            return False
+        with frame, self._desk.answer(frame) as answer:
+            connection.settimeout(frame_s)
+            framing.send(connection, answer.words, answer.secrets)
+        if self._desk.is_leaving:
+            self.stop()
+        return True
+
+    def _wake(self) -> None:
+        with contextlib.suppress(BlockingIOError, BrokenPipeError):  # it is awake already, or has left
+            self._waker.send(b"\0")
+
+    def _tick(self) -> None:
+        """What is due. A vault that cannot write (a full disk) is locked in memory all the same."""
+        keeper = self._desk.keeper
+        try:
+            if self._watch.has_slept():
+                keeper.lock("suspend")
+            if self._hung_up.is_set():
+                self._hung_up.clear()
+                keeper.lock("hang-up")
+            keeper.keep_time()
+        except PandoraError as error:
+            sys.stderr.write(f"vault agent: {type(error).__name__} while keeping the time\n")
+
+    def _is_idle(self) -> bool:
+        quiet_s = self._clock.passed_s() - self._last_served_s
+        return not self._connections and not self._desk.keeper.is_needed and quiet_s > self._patience.idle_s
+
+
+@contextlib.contextmanager
+def instance_lock(data: Path) -> Iterator[None]:
+    """Be the only agent of a data folder; it falls with the process, however that ends.
+
+    Raises:
+        RefusedError: another process is the agent.
+    """
+    descriptor = os.open(data / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RefusedError("a vault agent runs already", where=str(data)) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _listening(data: Path) -> Iterator[socket.socket]:
+    """The socket, 0600 from its first instant; what a killed agent left of its own is taken away."""
+    path = data / framing.SOCKET_NAME
+    path.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        previous = os.umask(0o177)
+        try:
+            with framing.Reachable(data) as short:
+                listener.bind(short)
+        finally:
+            os.umask(previous)
+        listener.listen(CONNECTIONS_LIMIT)
+        try:
+            yield listener
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def main(arguments: list[str]) -> int:
+    """Be the vault agent of a data folder: ``python -m pandora_core.vault.agent DIR``."""
+    data = Path(arguments[0]).absolute()
+    hardening = harden()
+    try:
+        with instance_lock(data):
+            clock = SystemClock()
+            keeper = Keeper(data, hardening, clock.passed_s)
+            agent = Agent(data, Desk(keeper), clock=clock)
+            signal.signal(signal.SIGHUP, lambda *_: agent.hang_up())
+            signal.signal(signal.SIGTERM, lambda *_: agent.stop())
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            try:
+                agent.serve()
+            finally:
+                keeper.close()
+    except PandoraError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
