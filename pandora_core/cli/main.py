@@ -27,6 +27,7 @@ COMMANDS = {
     "scenario": ("pandora_core.cli.scenario:scenario", "Simulate a company and an attack as real log files."),
     "sources": ("pandora_core.cli.sources:sources", "What is followed: list, add, remove."),
     "store": ("pandora_core.cli.store:store", "Check, back up or compact the store."),
+    "vault": ("pandora_core.cli.vault:vault", "Tokens, credentials and evidence under post-quantum keys."),
 }
 """Name → (where it is, one line of help): the help page needs no import."""
 
