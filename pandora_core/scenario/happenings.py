@@ -275,6 +275,26 @@ class ServiceInstalled:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceCrashed:
+    """A service of a Windows host ended, and nobody had asked it to."""
+
+    at_us: int
+    host: Host
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseGiven:
+    """A workstation got its address from the DHCP server, or kept it."""
+
+    at_us: int
+    connection: Connection
+    host: Host
+    ip: str
+    is_renewal: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TaskCreated:
     at_us: int
     host: Host
@@ -348,6 +368,8 @@ Happening = (
     | ProcessAccessed
     | FileCreated
     | ServiceInstalled
+    | ServiceCrashed
+    | LeaseGiven
     | TaskCreated
     | ScriptRun
     | AccountChanged

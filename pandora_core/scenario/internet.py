@@ -69,6 +69,8 @@ class Internet:
     mail_peers: tuple[Site, ...]
     file_drop: Site
     resolver: Site
+    vault: Site
+    """Where copies are kept for a fee."""
 
 
 def internet(seed: int, start_us: int, size: int) -> Internet:
@@ -76,8 +78,9 @@ def internet(seed: int, start_us: int, size: int) -> Internet:
     dice = Dice.of(seed, "internet")
     made = [_site(dice, index, start_us) for index in range(min(size, MAX_SITES - 60) + 60)]
     carriers, mail_peers, sites = made[:24], made[24:40], made[60:]
-    chat, office, updates, clock, drop, resolver = made[40:46]
-    return Internet(tuple(sites), tuple(carriers), chat, office, updates, clock, tuple(mail_peers), drop, resolver)
+    chat, office, updates, clock, drop, resolver, vault = made[40:47]
+    peers = tuple(mail_peers)
+    return Internet(tuple(sites), tuple(carriers), chat, office, updates, clock, peers, drop, resolver, vault)
 
 
 def own_site(name: str, ip: str, start_us: int, age_days: int, *, is_self_signed: bool = False) -> Site:

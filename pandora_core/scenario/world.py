@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pandora_core.scenario.company import Account, Company, Host, Os, Person, Role, Workday, found, workday
 from pandora_core.scenario.dice import Dice
 from pandora_core.scenario.internet import Internet, internet
+from pandora_core.scenario.leases import Leases
+from pandora_core.scenario.outages import Outage, outages
 from pandora_core.scenario.plan import Plan
 
 _SITES_PER_HOST = 6
@@ -21,12 +23,23 @@ class World:
     plan: Plan
     company: Company
     internet: Internet
+    leases: Leases
+    outages: dict[str, tuple[Outage, ...]]
     resolver: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, plan: Plan) -> World:
         outside = internet(plan.seed, plan.start_us, _MIN_SITES + _SITES_PER_HOST * plan.hosts)
-        return cls(plan, found(plan), outside)
+        company = found(plan)
+        leases = Leases(plan.seed, plan.start_us, company.by_role[Role.DESK])
+        return cls(plan, company, outside, leases, outages(plan, company))
+
+    def outage(self, ip: str, at_us: int) -> Outage | None:
+        """Why a server does not answer at a time; ``None`` if it does."""
+        for outage in self.outages.get(ip, ()):
+            if outage.from_us <= at_us < outage.until_us:
+                return outage
+        return None
 
     def workday(self, person: Person, day_us: int) -> Workday | None:
         return workday(self.plan.seed, person, day_us)

@@ -9,7 +9,7 @@ from pandora_core.model import HOUR_US, MINUTE_US, SECOND_US
 from pandora_core.scenario.company import Host, Person, Role, Workday, dates, days
 from pandora_core.scenario.deeds.access import enter, open_share, remote_desktop, shell, sign_in, touch
 from pandora_core.scenario.deeds.endpoint import POWERSHELL, SYSTEM32, run_by_wmi, start
-from pandora_core.scenario.happenings import AccountChanged, Burst, Happening, ScriptRun, Sudo
+from pandora_core.scenario.happenings import AccountChanged, Burst, ExplicitLogon, Happening, ScriptRun, Sudo
 from pandora_core.scenario.world import Actor, World
 
 _SUDO = (
@@ -26,6 +26,8 @@ _SCRIPTS = (
     "Get-ChildItem \\\\fs-01\\Teams -Recurse | Measure-Object -Property Length -Sum",
     "Test-NetConnection db-01 -Port 1433",
 )
+_ON_MANY = 0.3
+"""How often a script runs on many servers at once."""
 _WINDOWS_TARGETS = (Role.CONTROLLER, Role.FILES, Role.DATABASE, Role.DEPLOY, Role.BACKUP)
 _LINUX_TARGETS = (Role.MAIL, Role.INTRANET, Role.MONITOR, Role.SOURCE, Role.WEB, Role.TRANSFER)
 
@@ -47,7 +49,7 @@ def new_staff(world: World) -> Iterator[Burst]:
     me = world.actor(person.admin_login or person.login, person.desk, "accounts")
     newcomers = [someone for someone in world.company.people if someone.joins_day is not None]
     for number, day_us in enumerate(days(world.plan)):
-        at_us = day_us + 7 * HOUR_US
+        at_us = day_us + int((7 - person.zone_h) * HOUR_US)
         for newcomer in newcomers:
             if newcomer.joins_day == number:
                 at_us += me.dice.span_us(20, 400)
@@ -98,10 +100,29 @@ def _windows(me: Actor, day: Workday) -> Iterator[Burst]:
             shell_process = start(me, at_us, POWERSHELL, "-NoLogo")
             script = ScriptRun(at_us + 6 * SECOND_US, me.host, me.user, dice.pick(_SCRIPTS))
             yield Burst(at_us, [shell_process, script])
+            if dice.chance(_ON_MANY):
+                for number, target in enumerate(_some_servers(me)):
+                    when_us = at_us + 9 * SECOND_US + number * 400_000
+                    yield Burst(when_us, _on_one(me, when_us, target))
+                at_us += 60 * SECOND_US
+
+
+def _some_servers(me: Actor) -> list[Host]:
+    servers = me.company.all(*_WINDOWS_TARGETS)
+    return me.dice.sample(servers, me.dice.whole(min(3, len(servers)), len(servers)))
+
+
+def _on_one(me: Actor, at_us: int, target: Host) -> list[Happening]:
+    """One of the servers on which a script runs, by WinRM."""
+    visit = enter(me, at_us, target, port=5985, is_privileged=True)
+    image = f"{SYSTEM32}wsmprovhost.exe"
+    return [*visit.happenings, start(me, visit.at_us + 300_000, image, "-Embedding", host=target, integrity="High")]
 
 
 def _desktop(me: Actor, at_us: int, target: Host) -> list[Happening]:
-    session = remote_desktop(me, at_us, target, me.user, me.dice.span_us(180, 3_000))
+    person = me.user.partition(".")[2]
+    asked = ExplicitLogon(at_us, me.host, person, me.user, target)
+    session = [asked, *remote_desktop(me, at_us, target, me.user, me.dice.span_us(180, 3_000))]
     console = start(me, at_us + 30 * SECOND_US, f"{SYSTEM32}mmc.exe", "services.msc", host=target, integrity="High")
     return [*session, console]
 

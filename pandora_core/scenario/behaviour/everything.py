@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pandora_core.scenario.behaviour import admins, machines, office, outside
+from pandora_core.scenario.behaviour import admins, machines, office, outside, upkeep
 from pandora_core.scenario.happenings import Burst
 from pandora_core.scenario.plan import LOGONS
 from pandora_core.scenario.world import World
@@ -26,6 +26,8 @@ def _with_logons(world: World) -> list[Iterator[Burst]]:
         machines.vulnerability_scans(world),
         machines.deployment(world),
         machines.forgotten_account(world),
+        *(upkeep.changed_password(world, person) for person in company.people),
+        upkeep.changed_service_password(world),
         outside.ssh_knocking(world),
     ]
 
@@ -37,6 +39,10 @@ def _without_logons(world: World) -> list[Iterator[Burst]]:
         *(machines.cron(world, host) for host in world.company.hosts if not host.is_windows),
         machines.monitoring(world),
         machines.web_checks(world),
+        upkeep.updates(world),
+        upkeep.browser_updates(world),
+        upkeep.cloud_backup(world),
+        upkeep.failures(world),
         machines.database_sessions(world),
         outside.visitors(world),
         outside.mail_flow(world),

@@ -16,8 +16,18 @@ from pandora_core.scenario.deeds.traffic import (
     open_ports,
     probe,
 )
-from pandora_core.scenario.happenings import Burst, CronJob, DirectoryCopied, Failure, Happening, RpcCall
+from pandora_core.scenario.happenings import (
+    Burst,
+    CronJob,
+    DirectoryCopied,
+    Failure,
+    Happening,
+    LeaseGiven,
+    Logon,
+    RpcCall,
+)
 from pandora_core.scenario.internet import own_site
+from pandora_core.scenario.plan import LOGONS
 from pandora_core.scenario.world import Actor, World
 
 _BACKGROUND_PROGRAMS = (
@@ -34,15 +44,23 @@ _SCANNED_PORTS = (
 )  # fmt: skip
 
 
+_LEASE_US = 4 * HOUR_US
+"""A workstation asks for its address anew after half of the eight hours that it holds."""
+
+
 def housekeeping(world: World, host: Host) -> Iterator[Burst]:
     """What one machine does around the clock; a workstation only while its owner is likely to have it on."""
     me = world.actor(host.account, host)
     dice = me.dice
     is_desk = host.role is Role.DESK
     at_us = world.plan.start_us - world.plan.start_us % DAY_US + dice.wait_us(600)
+    lease_until_us = 0
     while at_us < world.plan.end_us:
         hour = (at_us + int(host.zone_h * HOUR_US)) % DAY_US // HOUR_US
         if not is_desk or 7 <= hour < 19:
+            if is_desk and at_us >= lease_until_us:
+                yield Burst(at_us, _lease(me, at_us, is_renewal=at_us < lease_until_us + _LEASE_US))
+                lease_until_us = at_us + _LEASE_US
             yield Burst(at_us, _chore(me, at_us))
         at_us += dice.near_us(480 if is_desk else 700, 0.4)
 
@@ -130,7 +148,8 @@ def vulnerability_scans(world: World) -> Iterator[Burst]:
         at_us = day_us + 2 * HOUR_US + me.dice.span_us(0, 900)
         for host in hosts[number % 7 :: 7]:
             answering = open_ports(host)
-            for port in me.dice.sample(_SCANNED_PORTS, len(_SCANNED_PORTS)):
+            ports = () if world.plan.only == LOGONS else _SCANNED_PORTS
+            for port in me.dice.sample(ports, len(ports)):
                 at_us += me.dice.span_us(0.01, 0.4)
                 yield Burst(at_us, [probe(me, at_us, host.ip, port, is_open=port in answering)])
             at_us += SECOND_US
@@ -194,7 +213,17 @@ def _chore(me: Actor, at_us: int) -> list[Happening]:
     if chore < 0.8:
         return _update(me, at_us)
     image, arguments, parent = dice.pick(_BACKGROUND_PROGRAMS)
-    return [start(me, at_us, image, arguments, parent=parent, user=SYSTEM)]
+    logon = Logon(at_us, host, "SYSTEM", 5, "Negotiate", host, me.controller, is_privileged=True)
+    return [logon, start(me, at_us + 90_000, image, arguments, parent=parent, user=SYSTEM)]
+
+
+def _lease(me: Actor, at_us: int, *, is_renewal: bool) -> list[Happening]:
+    """An address for the day, from the domain controller; kept by asking again."""
+    server = me.controller
+    talk = connect(
+        me, at_us, server.ip, 67, service="dhcp", transport="udp", sent=310, received=330, lasts_us=900_000
+    )
+    return [talk, LeaseGiven(at_us, talk, me.host, talk.source_ip, is_renewal)]
 
 
 def _renew(me: Actor, at_us: int) -> list[Happening]:

@@ -33,6 +33,8 @@ _FAVOURITES = 40
 _FAVOURITE_SHARE = 0.75
 _LOCKS_SCREEN = 0.7
 _CHAT_EVERY_S = 60.0
+_SYNCS_FILES = 0.03
+"""How often the office suite has files to carry to its maker's cloud."""
 _BY_ADDRESS = 0.04
 """How often the file server is called by its address or an old name: NTLM can do that, Kerberos cannot."""
 
@@ -222,10 +224,9 @@ def _calls_home(
     dice = me.dice
     at_us = day.arrives_us + dice.span_us(30, 300)
     while (at_us := at_us + dice.near_us(every_s, 0.03)) < day.leaves_us + HOUR_US // 4:
-        yield Burst(
-            at_us,
-            fetch_tls(
-                me, at_us, site, sent=dice.size(sent, 0.1), received=dice.size(received, 0.2), application=site.name,
-                image=image, is_resumed=dice.chance(0.9),
-            ),
+        bulk = dice.size(15_000_000, 1.2) if image and dice.chance(_SYNCS_FILES) else 0
+        call = fetch_tls(
+            me, at_us, site, sent=dice.size(sent, 0.1) + bulk, received=dice.size(received, 0.2),
+            application=site.name, image=image, is_resumed=dice.chance(0.9),
         )  # fmt: skip
+        yield Burst(at_us, call)

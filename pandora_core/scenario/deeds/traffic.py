@@ -37,11 +37,16 @@ def connect(
     state: str = "SF",
     image: str | None = None,
 ) -> Connection:
-    """One connection from the actor's host."""
-    dice = me.dice
+    """One connection from the actor's host, with the addresses of that moment; unanswered by what is down."""
+    dice, world = me.dice, me.world
+    lasts_us = lasts_us or dice.span_us(0.01, 0.4)
+    outage = world.outage(ip, at_us)
+    if outage is not None and state == "SF":
+        service, state, sent, received = None, "REJ" if outage.is_refused and transport == "tcp" else "S0", 0, 0
+    address = world.leases.at
     return Connection(
-        at_us, dice.uid(), me.host.ip, me.port(), ip, port, transport, service,
-        lasts_us or dice.span_us(0.01, 0.4), sent, received, state, image, me.host,
+        at_us, dice.uid(), address(me.host.ip, at_us), me.port(), address(ip, at_us), port, transport, service,
+        lasts_us, sent, received, state, image, me.host,
     )  # fmt: skip
 
 
@@ -172,5 +177,5 @@ def _question(
     talk = connect(
         me, at_us, server_ip, 53, service="dns", transport="udp", sent=sent, received=received, lasts_us=rtt_us
     )
-    answers = () if answer is None else (answer,)
+    answers = () if answer is None else (me.world.leases.at(answer, at_us),)
     return DnsQuery(at_us, talk, name, answers, ttl_s, kind, rtt_us, answer is not None, image)

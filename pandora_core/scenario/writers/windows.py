@@ -25,6 +25,7 @@ from pandora_core.scenario.happenings import (
     Process,
     ProcessAccessed,
     ScriptRun,
+    ServiceCrashed,
     ServiceInstalled,
     ShareOpened,
     TaskCreated,
@@ -56,6 +57,7 @@ _AUDITED_SERVICE = Kind(SECURITY, 4697, 12289, "Security System Extension")
 _TASK = Kind(SECURITY, 4698, 12804, "Other Object Access Events")
 _DIRECTORY = Kind(SECURITY, 4662, 14080, "Directory Service Access")
 _LOG_CLEARED = Kind(CLEARED, 1102, 104, "Log clear")
+_CRASHED = Kind(SYSTEM, 7034, 0, "None")
 _NEW_SERVICE = Kind(SYSTEM, 7045, 0, "None")
 _PROCESS = Kind(SYSMON, 1, 1, "Process Create (rule: ProcessCreate)", 5)
 _CONNECTION = Kind(SYSMON, 3, 3, "Network connection detected (rule: NetworkConnect)", 5)
@@ -69,6 +71,8 @@ _ACCOUNTS = {
     "added-to-group": Kind(SECURITY, 4728, 13826, "Security Group Management"),
 }
 _LOGON_PROCESS = {2: "User32 ", 4: "Advapi  ", 5: "Advapi  ", 7: "User32 ", 9: "seclogo", 10: "User32 "}
+_BY_THEMSELVES = (4, 5)
+"""Log-ons of jobs and services: nobody sits anywhere."""
 _LOCAL_PEER, _LOCAL_PORT = {4: "-", 5: "-", 9: "::1"}, {4: "-", 5: "-"}
 _GET_CHANGES_ALL = "{1131f6ad-9c07-11d1-f79f-00c04fc2dcd2}"
 """The right DS-Replication-Get-Changes-All ([MS-ADTS] 5.1.3.2.1)."""
@@ -100,6 +104,7 @@ class WindowsLogs:
             Connection: self._connection,
             DnsQuery: self._query,
             ServiceInstalled: self._service,
+            ServiceCrashed: self._crashed,
             TaskCreated: self._task,
             ScriptRun: self._script,
             AccountChanged: self._account,
@@ -128,7 +133,7 @@ class WindowsLogs:
     def _logon_data(self, it: Logon) -> dict[str, Any]:
         talk = it.connection
         is_ntlm = it.package == "NTLM"
-        names_source = it.failure or is_ntlm or not talk
+        names_source = it.kind not in _BY_THEMSELVES and (it.failure or is_ntlm or not talk)
         return {
             "SubjectUserSid": "S-1-0-0",
             "SubjectUserName": "-",
@@ -136,7 +141,7 @@ class WindowsLogs:
             "SubjectLogonId": "0x0",
             "TargetUserSid": "S-1-0-0" if it.failure else self._forward.sid(it.user),
             "TargetUserName": it.user,
-            "TargetDomainName": NETBIOS,
+            "TargetDomainName": "NT AUTHORITY" if it.user == "SYSTEM" else NETBIOS,
             **({} if it.failure else {"TargetLogonId": logon_id(it.session)}),
             "LogonType": str(it.kind),
             "LogonProcessName": _LOGON_PROCESS.get(it.kind) or ("NtLmSsp " if is_ntlm else "Kerberos"),
@@ -340,6 +345,9 @@ class WindowsLogs:
             "ServiceAccount": "LocalSystem",
         }
         yield self._forward.line(it.at_us, it.host, _AUDITED_SERVICE, audited)
+
+    def _crashed(self, it: ServiceCrashed) -> Iterator[Line]:
+        yield self._forward.line(it.at_us, it.host, _CRASHED, {"param1": it.name, "param2": "1"})
 
     def _task(self, it: TaskCreated) -> Iterator[Line]:
         content = f"<Task><Actions><Exec><Command>{it.command}</Command></Exec></Actions></Task>"

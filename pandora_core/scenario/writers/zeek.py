@@ -16,6 +16,7 @@ from pandora_core.scenario.happenings import (
     DnsQuery,
     FileTouched,
     HttpRequest,
+    LeaseGiven,
     Logon,
     RdpSession,
     RpcCall,
@@ -56,6 +57,7 @@ class Zeek:
             ShareOpened: self._mapping,
             FileTouched: self._file,
             RpcCall: self._rpc,
+            LeaseGiven: self._dhcp,
         }
 
     def _row(self, log: str, at_us: int, rest: str) -> Line:
@@ -178,6 +180,18 @@ class Zeek:
         yield self._row(
             "dce_rpc", it.at_us,
             f"{_id(it.connection)}\t{it.rtt_us / SECOND_US:.6f}\t{_text(it.pipe)}\t{it.endpoint}\t{it.operation}",
+        )  # fmt: skip
+
+    def _dhcp(self, it: LeaseGiven) -> Iterator[Line]:
+        talk, host = it.connection, it.host
+        number = zlib.crc32(host.name.encode())
+        mac = ":".join(f"{part:02x}" for part in (2, 0x1A, *number.to_bytes(4, "big")))
+        messages = "REQUEST,ACK" if it.is_renewal else "DISCOVER,OFFER,REQUEST,ACK"
+        client = it.ip if it.is_renewal else "-"
+        yield self._row(
+            "dhcp", it.at_us,
+            f"{talk.uid}\t{client}\t{talk.destination_ip}\t{mac}\t{host.name.upper()}\t{host.fqdn}\t{DOMAIN}\t{it.ip}\t"
+            f"{it.ip}\t28800.000000\t-\t-\t{messages}\t{talk.duration_us / SECOND_US:.6f}",
         )  # fmt: skip
 
 

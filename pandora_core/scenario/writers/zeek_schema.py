@@ -44,6 +44,9 @@ _COLUMNS = {
     "smb_mapping": _ID + "path:string service:string native_file_system:string share_type:string",
     "smb_files": _ID + "fuid:string action:enum path:string name:string size:count prev_name:string "
     "times.modified:time times.accessed:time times.created:time times.changed:time",
+    "dhcp": "ts:time uids:set[string] client_addr:addr server_addr:addr mac:string host_name:string "
+    "client_fqdn:string domain:string requested_addr:addr assigned_addr:addr lease_time:interval "
+    "client_message:string server_message:string msg_types:vector[string] duration:interval",
     "dce_rpc": _ID + "rtt:interval named_pipe:string endpoint:string operation:string",
 }
 FIELDS = {log: [column.split(":", 1) for column in text.split()] for log, text in _COLUMNS.items()}
