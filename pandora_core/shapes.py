@@ -7,8 +7,21 @@ from typing import Any
 
 import msgspec
 
+from pandora_core.detect.incidents import Incident
+from pandora_core.detect.next_steps import NextSteps, next_steps_of
+from pandora_core.detect.story import StoryLine
+from pandora_core.detect.suppress import Suppression
 from pandora_core.model import Action, Contribution, Detection, Entity, iso
-from pandora_core.store.rows import AlertDetail, AlertView, BadLineRow, EngineStatus, EventRow, FileRow, SourceRow
+from pandora_core.store.rows import (
+    AlertDetail,
+    AlertView,
+    BadLineRow,
+    EngineStatus,
+    EventRow,
+    FileRow,
+    IncidentDetail,
+    SourceRow,
+)
 
 Shape = dict[str, Any]
 
@@ -49,6 +62,72 @@ def alert_detail(detail: AlertDetail) -> Shape:
         "detections": [detection(found) for found in detail.detections],
         "events": [event(row) for row in detail.events],
         "actions": [action(done) for done in detail.actions],
+        "next_steps": steps(next_steps_of(detail.detections)),
+    }
+
+
+def incident(found: Incident) -> Shape:
+    """An incident, its score taken apart."""
+    return {
+        "id": found.id,
+        "severity": found.severity.word,
+        "risk": round(found.risk, 2),
+        "title": found.title,
+        "entities": [str(ref) for ref in found.entities],
+        "hosts": list(found.hosts),
+        "users": list(found.users),
+        "techniques": list(found.techniques),
+        "tactics": list(found.tactics),
+        "first_seen": iso(found.first_seen_us),
+        "last_seen": iso(found.last_seen_us),
+        "contributions": [contribution(part) for part in found.contributions],
+        "detections": list(found.detection_ids),
+    }
+
+
+def incident_detail(detail: IncidentDetail) -> Shape:
+    """An incident with its story, what to check next, its detections, events and alerts in full."""
+    return {
+        **incident(detail.incident),
+        "story": [story_line(line) for line in detail.story],
+        "next_steps": steps(next_steps_of(detail.detections)),
+        "detections": [detection(found) for found in detail.detections],
+        "events": [event(row) for row in detail.events],
+        "alerts": [alert(view) for view in detail.alerts],
+    }
+
+
+def story_line(line: StoryLine) -> Shape:
+    """One line of a story."""
+    return {
+        "at": iso(line.at_us),
+        "host": line.host,
+        "words": line.words,
+        "tactic": line.tactic or None,
+        "role": line.role,
+        "event": line.event_id,
+        "detection": line.detection_id or None,
+    }
+
+
+def steps(found: NextSteps) -> Shape:
+    """What to check next, and the searches that do it."""
+    pivots = [{"question": pivot.question, "command": pivot.command} for pivot in found.pivots]
+    return {"checks": list(found.checks), "pivots": pivots}
+
+
+def suppression(found: Suppression) -> Shape:
+    """What nobody wants to hear of, why, and until when."""
+    wish = found.wish
+    return {
+        "id": found.id,
+        "entity": wish.entity or None,
+        "detector": wish.detector or None,
+        "title": wish.title or None,
+        "reason": wish.reason,
+        "until": iso(wish.until_us),
+        "actor": found.actor,
+        "at": iso(found.at_us),
     }
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import click
 
 from pandora_core import bootstrap, shapes
+from pandora_core.cli.advice import advice
 from pandora_core.cli.output import emit, json_option, say, table
+from pandora_core.detect.next_steps import next_steps_of
 from pandora_core.detect.risk import whole_points
 from pandora_core.model import ActionKind, Severity, Verdict, iso
 from pandora_core.store.rows import AlertDetail, AlertView
@@ -182,4 +184,4 @@ def _story(detail: AlertDetail) -> str:
     lines += [
         f"{iso(done.at_us)[:19]}  {done.actor}@{done.host}: {done.kind.value} {done.value}" for done in detail.actions
     ]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *advice(next_steps_of(detail.detections))])

@@ -23,10 +23,12 @@ COMMANDS = {
     "entities": ("pandora_core.cli.entities:entities", "Hosts, users and addresses by risk."),
     "evaluate": ("pandora_core.cli.evaluate:evaluate", "Replay labelled logs: what is found, how soon, how truly."),
     "events": ("pandora_core.cli.events:events", "Search the normalised log lines."),
+    "incidents": ("pandora_core.cli.incidents:incidents", "What belongs together, and how it went: list, show."),
     "ingest": ("pandora_core.cli.ingest:ingest", "Read log files once, to their end."),
     "scenario": ("pandora_core.cli.scenario:scenario", "Simulate a company and an attack as real log files."),
     "sources": ("pandora_core.cli.sources:sources", "What is followed: list, add, remove."),
     "store": ("pandora_core.cli.store:store", "Check, back up or compact the store."),
+    "suppress": ("pandora_core.cli.suppress:suppress", "What not to hear of, why and until when: add, list, remove."),
     "vault": ("pandora_core.cli.vault:vault", "Tokens, credentials and evidence under post-quantum keys."),
 }
 """Name → (where it is, one line of help): the help page needs no import."""

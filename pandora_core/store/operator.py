@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, CursorResult, insert, select, update
 
+from pandora_core.detect.suppress import SUBJECT as SUPPRESSIONS
+from pandora_core.detect.suppress import Wish, suppressions_of, value_of
 from pandora_core.detect.triage import ACKNOWLEDGED, CLOSED, conflicting, fold, last_undoable
 from pandora_core.errors import NotFoundError, RefusedError, StaleActionError
 from pandora_core.model import Action, ActionKind, EntityRef, iso
@@ -54,6 +56,33 @@ class Operator:
             if target is None:
                 raise RefusedError(f"{self.actor} has nothing to undo on {subject}")
             return self._append(connection, subject, ActionKind.UNDO, target.kind.value, at_us, target.id)
+
+    def suppress(self, wish: Wish, *, at_us: int) -> Action:
+        """Say what nobody wants to hear of from now on, why, and until when.
+
+        Raises:
+            RefusedError: it would suppress everything, or gives no reason.
+        """
+        if wish.is_empty() or not wish.reason.strip():
+            raise RefusedError(
+                "a suppression needs a reason, and something to suppress", hint="pandora suppress add -h"
+            )
+        with self._store.writing(durable=True) as connection:
+            return self._append(connection, SUPPRESSIONS, ActionKind.SUPPRESS, value_of(wish), at_us, None)
+
+    def unsuppress(self, suppression_id: int, *, at_us: int) -> Action:
+        """Take a suppression back, whoever made it; what it covered keeps its place, what comes next counts again.
+
+        Raises:
+            NotFoundError: no suppression of this number stands.
+        """
+        with self._store.writing(durable=True) as connection:
+            statement = select(schema.actions).where(schema.actions.c.subject == SUPPRESSIONS)
+            done = [action_of(row) for row in connection.execute(statement).mappings()]
+            if all(suppression.id != suppression_id for suppression in suppressions_of(done)):
+                raise NotFoundError(f"no suppression {suppression_id}", hint="pandora suppress list")
+            kind = ActionKind.SUPPRESS.value
+            return self._append(connection, SUPPRESSIONS, ActionKind.UNDO, kind, at_us, suppression_id)
 
     def add_source(self, pattern: str, format_name: str, *, temporary: bool, at_us: int) -> int:
         """Ask the engine to follow a file, folder or glob; adding one that is there already changes nothing."""

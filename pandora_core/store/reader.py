@@ -7,10 +7,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Table, func, or_, select
 
 from pandora_core.detect.behaviour import Fired
-from pandora_core.detect.triage import Triage, effective, fold
+from pandora_core.detect.incidents import Incident
+from pandora_core.detect.queue import queue_of
+from pandora_core.detect.story import StoryLine, around, tell
+from pandora_core.detect.suppress import SUBJECT as SUPPRESSIONS
+from pandora_core.detect.suppress import Suppression, suppressions_of
+from pandora_core.detect.triage import CLOSED, Triage, effective, fold
 from pandora_core.errors import NotFoundError
 from pandora_core.model import Action, ActionKind, Alert, Detection, Entity, EntityRef, Event
 from pandora_core.store import schema
@@ -22,6 +27,7 @@ from pandora_core.store.rows import (
     EventRow,
     FileRow,
     ImportRow,
+    IncidentDetail,
     RawLine,
     SourceRow,
     action_of,
@@ -35,6 +41,7 @@ from pandora_core.store.store import Store
 _alert = msgspec.json.Decoder(Alert).decode
 _fired = msgspec.json.Decoder(Fired).decode
 _event = msgspec.json.Decoder(Event).decode
+_incident = msgspec.json.Decoder(Incident).decode
 
 TOP_ENTITIES = 50
 _MANY = 500
@@ -73,7 +80,7 @@ class Reader:
             NotFoundError: no alert has this id.
         """
         with self._store.reading() as connection:
-            present = self._successor(connection, alert_id)
+            present = self._successor(connection, alert_id, schema.gone_alerts)
             views = self._views(connection, [present])
             if not views:
                 raise NotFoundError(f"no alert {alert_id!r}", hint="pandora alerts list")
@@ -82,6 +89,46 @@ class Reader:
             events = self._events(connection, schema.events.c.id.in_(list(wanted)[:_MANY]))
             actions = self._actions(connection, [present])[present]
             return AlertDetail(views[0], tuple(detections), tuple(events), tuple(actions))
+
+    def incidents(self, *, since_us: int | None = None, limit: int | None = None) -> list[Incident]:
+        """Incidents, the one to look at next first; those last seen at or after ``since_us`` if asked.
+
+        Where all alerts of an incident are closed it is done, and comes last.
+        """
+        statement = select(schema.incidents.c.body).order_by(schema.incidents.c.risk.desc(), schema.incidents.c.id)
+        if since_us is not None:
+            statement = statement.where(schema.incidents.c.last_seen_us >= since_us)
+        with self._store.reading() as connection:
+            found = [_incident(body) for body in connection.execute(statement).scalars()]
+            is_any_closed = self._is_any_closed(connection)
+            done = {i.id for i in found if self._is_done(connection, i)} if is_any_closed else set[str]()
+        ahead = queue_of(incident for incident in found if incident.id not in done)
+        return [*ahead, *(incident for incident in found if incident.id in done)][:limit]
+
+    def incident(self, incident_id: str) -> IncidentDetail:
+        """One incident with its story, its detections and what is around it.
+
+        Raises:
+            NotFoundError: no incident has this id.
+        """
+        with self._store.reading() as connection:
+            present = self._successor(connection, incident_id, schema.gone_incidents)
+            statement = select(schema.incidents.c.body).where(schema.incidents.c.id == present)
+            body = connection.execute(statement).scalar()
+            if body is None:
+                raise NotFoundError(f"no incident {incident_id!r}", hint="pandora incidents list")
+            incident = _incident(body)
+            detections = self._detections(connection, incident.detection_ids)
+            story = tell(incident, detections, self._beside(connection, incident, detections))
+            shown = [line.event_id for line in story]
+            events = self._events(connection, schema.events.c.id.in_(shown))
+            alerts = self._views(connection, self._alert_ids(connection, incident))
+            return IncidentDetail(incident, tuple(story), tuple(detections), tuple(events), tuple(alerts))
+
+    def suppressions(self) -> tuple[Suppression, ...]:
+        """What operators do not want to hear of, oldest first; expired ones too, until they are removed."""
+        with self._store.reading() as connection:
+            return suppressions_of(self._actions(connection, [SUPPRESSIONS])[SUPPRESSIONS])
 
     def entities(self, limit: int = TOP_ENTITIES) -> list[Entity]:
         """Entities by falling present risk."""
@@ -257,15 +304,44 @@ class Reader:
                 found[row["subject"]].append(action_of(row))
         return found
 
-    def _successor(self, connection: Connection, alert_id: str) -> str:
-        """Follows an alert that was merged into another, because an entity's name became known."""
-        c = schema.gone_alerts.c
+    def _successor(self, connection: Connection, number: str, gone: Table) -> str:
+        """Follows an alert or incident that was merged into another, because more became known."""
         for _ in range(8):
-            successor = connection.execute(select(c.successor).where(c.id == alert_id)).scalar()
+            successor = connection.execute(select(gone.c.successor).where(gone.c.id == number)).scalar()
             if successor is None:
                 break
-            alert_id = successor
-        return alert_id
+            number = successor
+        return number
+
+    def _alert_ids(self, connection: Connection, incident: Incident) -> list[str]:
+        """The alerts that an incident's detections are part of, in the order of these."""
+        c = schema.detections.c
+        found: dict[str, None] = {}
+        for chunk in _chunks(incident.detection_ids):
+            statement = select(c.alert_id).where(c.id.in_(chunk), c.alert_id.is_not(None)).order_by(c.first_seen_us)
+            found |= dict.fromkeys(connection.execute(statement).scalars())
+        return list(found)
+
+    def _is_any_closed(self, connection: Connection) -> bool:
+        c = schema.actions.c
+        return connection.execute(select(c.id).where(c.kind == ActionKind.CLOSE.value).limit(1)).scalar() is not None
+
+    def _is_done(self, connection: Connection, incident: Incident) -> bool:
+        views = self._views(connection, self._alert_ids(connection, incident))
+        return bool(views) and all(view.triage.state == CLOSED for view in views)
+
+    def _beside(self, connection: Connection, incident: Incident, detections: Sequence[Detection]) -> list[StoryLine]:
+        """The newest alert of any tool before an incident, and the oldest after it, where its story asks for them."""
+        wanted, c = around(incident, detections), schema.events.c
+        found: list[StoryLine] = []
+        for role, span, order in (("before", wanted.before, c.at_us.desc()), ("after", wanted.after, c.at_us)):
+            if span is not None:
+                is_alert = or_(c.dataset.like("%.alert"), c.dataset == "zeek.notice")
+                statement = (
+                    select(c.id, c.body).where(c.at_us.between(*span), is_alert).order_by(order, c.id).limit(1)
+                )
+                found += [_beside_line(row[0], _event(row[1]), role) for row in connection.execute(statement)]
+        return found
 
     def _detections(self, connection: Connection, ids: Sequence[str]) -> list[Detection]:
         found: list[Detection] = []
@@ -299,6 +375,12 @@ class Reader:
     def _files(self, connection: Connection, *where: ColumnElement[bool]) -> list[FileRow]:
         rows = connection.execute(select(schema.files).where(*where).order_by(schema.files.c.id)).mappings()
         return [file_of(row) for row in rows]
+
+
+def _beside_line(event_id: int, event: Event, role: str) -> StoryLine:
+    where = event.host or event.source_ip or event.destination_ip or ""
+    words = str(event.more.get("rule.name") or event.message or event.dataset)
+    return StoryLine(event.at_us, where, words, "", event_id, role=role)
 
 
 def _chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:

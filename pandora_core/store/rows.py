@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import msgspec
 
 from pandora_core.detect import risk
+from pandora_core.detect.incidents import Incident
+from pandora_core.detect.story import StoryLine
 from pandora_core.detect.triage import Triage
 from pandora_core.model import HOUR_US, Action, ActionKind, Alert, Contribution, Detection, Entity, EntityRef, Event
 
@@ -130,6 +132,17 @@ class AlertDetail:
     detections: tuple[Detection, ...]
     events: tuple[EventRow, ...]
     actions: tuple[Action, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentDetail:
+    """Everything about one incident: its story, its detections, their events, and the alerts that are part of it."""
+
+    incident: Incident
+    story: tuple[StoryLine, ...]
+    detections: tuple[Detection, ...]
+    events: tuple[EventRow, ...]
+    alerts: tuple[AlertView, ...]
 
 
 @dataclass(frozen=True, slots=True)
