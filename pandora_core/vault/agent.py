@@ -171,7 +171,7 @@ class Agent:
         return True
 
     def _wake(self) -> None:
-        with contextlib.suppress(BlockingIOError, BrokenPipeError):  # it is awake already, or has left
+        with contextlib.suppress(OSError):  # it is awake already, or has left
             self._waker.send(b"\0")
 
     def _tick(self) -> None:
