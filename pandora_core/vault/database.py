@@ -46,7 +46,7 @@ SCHEMA = (
 SLOTS_LIMIT = 16
 DEPOSITS_LIMIT = 1024
 KEY_LIMIT_BYTES = 1024 * 1024
-DEPOSIT_LIMIT_BYTES = PLAINTEXT_LIMIT_BYTES + 1024 * 1024
+DEPOSIT_BYTES = range(PLAINTEXT_LIMIT_BYTES + 128 * 1024)
 META_BYTES = range(OVERHEAD_BYTES, OVERHEAD_BYTES + padded_size(META_LIMIT_BYTES) + 1)
 SECRET_BYTES = range(OVERHEAD_BYTES, OVERHEAD_BYTES + padded_size(PLAINTEXT_LIMIT_BYTES) + 1)
 RECORD_BYTES = range(OVERHEAD_BYTES, OVERHEAD_BYTES + padded_size(256 * 1024) + 1)
@@ -213,6 +213,25 @@ class Database:
             return _entry(row)
         raise TamperedError("an entry was taken out of the vault", where=str(self.path), hint=_DAMAGED)
 
+    def versions(self, id_: bytes) -> Iterator[EntryRow]:
+        """Every version of an entry, oldest first."""
+        return map(_entry, self._rows(f"{_SELECT_ENTRIES} WHERE id = ? ORDER BY version", id_))
+
+    def places(self) -> list[tuple[bytes, int]]:
+        """Id and version of every row, so that they can be changed one after another."""
+        rows = self._rows("SELECT id, version FROM entries ORDER BY id, version")
+        return [(_blob(id_, ID), _integer(version, _NUMBERS)) for id_, version in rows]
+
+    def rewrap_entry(self, row: EntryRow) -> None:
+        """Change tag and wrapped DEK alone: SQLite overwrites these in place and leaves long values as they lie."""
+        self._run(
+            "UPDATE entries SET name_tag = ?, wrapped = ? WHERE id = ? AND version = ?",
+            row.name_tag,
+            row.wrapped,
+            row.id,
+            row.version,
+        )
+
     def put_entry(self, row: EntryRow) -> None:
         self._run("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?)", *row)
 
@@ -277,7 +296,7 @@ class Database:
         """Id and sealed bytes of what waits for an unlock."""
         query = "SELECT id, sealed FROM deposits LIMIT ?"
         for id_, sealed in self._rows(query, DEPOSITS_LIMIT):
-            yield _blob(id_, ID), _blob(sealed, range(DEPOSIT_LIMIT_BYTES))
+            yield _blob(id_, ID), _blob(sealed, DEPOSIT_BYTES)
 
     def deposit_count(self) -> int:
         return self._number("SELECT count(*) FROM deposits")

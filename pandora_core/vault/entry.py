@@ -70,11 +70,7 @@ def seal_entry(kek: Secret, epoch: int, address: Address, meta: Meta, fields: Se
     Raises:
         VaultFormatError: META is over 56 KiB, or the fields are not allowed.
     """
-    words = msgspec.json.encode(meta)
-    if len(words) > META_LIMIT_BYTES:
-        raise VaultFormatError(
-            "name, tags and note of an entry are too long", hint="keep long text in a hidden field"
-        )
+    words = encode_meta(meta)
     with Secret.random(kdf.KEY_BYTES) as dek, encode_fields(fields) as secret:
         return SealedEntry(
             wrap_dek(kek, epoch, address, dek),
@@ -105,7 +101,7 @@ def open_meta(dek: Secret, address: Address, sealed: Octets) -> Meta:
         VaultFormatError: it is genuine, and not understood.
     """
     with open_envelope(dek, _context(Kind.META, address), sealed) as words:
-        return _decode_meta(words.view)
+        return decode_meta(words.view)
 
 
 class Row(NamedTuple):
@@ -126,7 +122,7 @@ def open_metas(kek: Secret, epoch: int, rows: Iterable[Row]) -> Iterator[Meta]:
     with Scratch(kdf.KEY_BYTES) as deks, Scratch(padded_size(META_LIMIT_BYTES)) as metas:
         for address, wrapped, sealed in rows:
             dek = deks.open(kek.view, _dek_context(epoch, address), wrapped)
-            yield _decode_meta(metas.open(dek, _context(Kind.META, address), sealed))
+            yield decode_meta(metas.open(dek, _context(Kind.META, address), sealed))
 
 
 def open_secret(dek: Secret, address: Address, sealed: Octets) -> list[Field]:
@@ -143,6 +139,32 @@ def open_secret(dek: Secret, address: Address, sealed: Octets) -> list[Field]:
 def name_tag(index_key: Secret, name: str) -> bytes:
     """What an entry is looked up by: a keyed hash of its name, which without the key says nothing of it."""
     return hmac.digest(index_key.view, unicodedata.normalize("NFC", name).encode(), "sha384")[:NAME_TAG_BYTES]
+
+
+def encode_meta(meta: Meta) -> bytes:
+    """The content of META.
+
+    Raises:
+        VaultFormatError: it is over 56 KiB.
+    """
+    words = msgspec.json.encode(meta)
+    if len(words) > META_LIMIT_BYTES:
+        raise VaultFormatError(
+            "name, tags and note of an entry are too long", hint="keep long text in a hidden field"
+        )
+    return words
+
+
+def decode_meta(words: Octets) -> Meta:
+    """The reverse.
+
+    Raises:
+        VaultFormatError: a member is unknown, missing or of another type.
+    """
+    try:
+        return msgspec.json.decode(words, type=Meta)
+    except msgspec.MsgspecError:
+        raise VaultFormatError("an entry is not understood", hint="a newer Pandora may know it") from None
 
 
 def encode_fields(fields: Sequence[Field]) -> Secret:
@@ -183,13 +205,6 @@ def decode_fields(content: Octets) -> list[Field]:
     if len({field.name for field in fields}) < count:
         raise VaultFormatError("an entry has two fields of one name")
     return fields
-
-
-def _decode_meta(words: memoryview) -> Meta:
-    try:
-        return msgspec.json.decode(words, type=Meta)
-    except msgspec.MsgspecError:
-        raise VaultFormatError("an entry is not understood", hint="a newer Pandora may know it") from None
 
 
 def _read_field(reader: Reader) -> Field:

@@ -84,9 +84,11 @@ class Ledger:
         """Whether there is such a version."""
         return self._entries.find(place.id + place.version.to_bytes(_VERSION_BYTES)) is not None
 
-    @property
-    def version_count(self) -> int:
-        return len(self._entries)
+    def trail_head(self, sequence: int) -> Head:
+        """The head of the audit trail as it is stored for a record; for none it is that of an empty trail."""
+        for record in self._database.audit(sequence - 1, sequence):
+            return Head(record.sequence, record.hash)
+        return audit.start(self.header.vault_id)
 
     @contextlib.contextmanager
     def change(self, keys: Keys, at_ms: int) -> Iterator[Change]:
@@ -94,7 +96,7 @@ class Ledger:
         with self._reverting(), self._database.transaction():
             change = Change(self, self._database, keys, at_ms)
             yield change
-            self._commit(keys, at_ms)
+            self._commit(change.keys, at_ms)
 
     @contextlib.contextmanager
     def trail(self, keys: Keys, at_ms: int) -> Iterator[Change]:
@@ -171,12 +173,7 @@ class Ledger:
 
     def _check_anchor(self, anchor: Head) -> None:
         """The stored record of a signed head has the signed hash."""
-        if anchor.sequence == 0:
-            found = audit.start(self.header.vault_id)
-        else:
-            records = list(self._database.audit(anchor.sequence - 1, anchor.sequence))
-            found = Head(records[0].sequence, records[0].hash) if records else Head(0, NO_DIGEST)
-        if found != anchor:
+        if self.trail_head(anchor.sequence) != anchor:
             raise TamperedError("the audit trail is not the one that was signed", hint="pandora vault verify")
 
     def _commit(self, keys: Keys, at_ms: int) -> None:
@@ -241,7 +238,7 @@ class Change:
     def __init__(self, ledger: Ledger, database: Database, keys: Keys, at_ms: int) -> None:
         self._ledger = ledger
         self._database = database
-        self._keys = keys
+        self.keys = keys
         self.at_ms = at_ms
 
     def put_header(self, header: Header) -> None:
@@ -286,6 +283,20 @@ class Change:
             self._name(row.name_tag, None)
         self.put_entry(row._replace(name_tag=None))
 
+    def rewrap_entry(self, row: EntryRow, name_tag: bytes | None, wrapped: bytes) -> None:
+        """The same version under another epoch, perhaps under another name tag."""
+        ledger, key = self._ledger, _entry_key(row)
+        changed = row._replace(name_tag=name_tag, wrapped=wrapped)
+        self._database.rewrap_entry(changed)
+        ledger._swap(ledger._entries, key, _entry_leaf(key, changed))
+        if row.name_tag is not None and name_tag is not None and name_tag != row.name_tag:
+            self._name(row.name_tag, None)
+            self._name(name_tag, Newest(row.id, row.version))
+
+    def take_keys(self, keys: Keys) -> None:
+        """Seal the audit records that follow, and sign the commit, with these."""
+        self.keys = keys
+
     def remove_deposit(self, id_: bytes) -> None:
         self._database.remove_deposit(id_)
 
@@ -296,7 +307,7 @@ class Change:
     def audit(self, record: Record) -> None:
         """Append to the audit trail, under the audit key of the keyring's newest epoch."""
         ledger, header = self._ledger, self._ledger.header
-        key = self._keys.keyring.audit_key(header.epoch)
+        key = self.keys.keyring.audit_key(header.epoch)
         sealed = audit.append(key, header.profile, header.vault_id, header.epoch, ledger.audit, record)
         self._database.append_audit(sealed)
         ledger._set("audit", Head(sealed.sequence, sealed.hash))

@@ -7,34 +7,48 @@ import contextlib
 import os
 import threading
 import time
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import astuple
+from enum import Enum, auto
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from pandora_core.errors import NotFoundError, RefusedError, VaultFormatError, VaultLockedError
-from pandora_core.vault import entry, providers, unlocking
-from pandora_core.vault.age_keys import AgeIdentity
-from pandora_core.vault.audit import Record
+import msgspec
+
+from pandora_core.errors import (
+    NotFoundError,
+    OpenFailedError,
+    RefusedError,
+    TamperedError,
+    VaultFormatError,
+    VaultLockedError,
+)
+from pandora_core.vault import bundle, carrying, contents, evidence, portable, providers, rekey, sealed, unlocking
+from pandora_core.vault import witness as witness_forms
+from pandora_core.vault.age_keys import AgeIdentity, PostQuantumIdentity
+from pandora_core.vault.audit import Record, follow, open_record
 from pandora_core.vault.bundle import Outgoing
-from pandora_core.vault.database import Database, EntryRow
-from pandora_core.vault.entry import KINDS, Address, Field, Meta
-from pandora_core.vault.envelope import ENTROPY_BYTES, ID_BYTES, Context, Kind, open_envelope, seal
+from pandora_core.vault.carrying import Incoming
+from pandora_core.vault.contents import Contents, checked_name
+from pandora_core.vault.database import DEPOSIT_BYTES, DEPOSITS_LIMIT, SLOTS_LIMIT, Database
+from pandora_core.vault.entry import Field, Meta
+from pandora_core.vault.envelope import ID_BYTES, open_envelope
 from pandora_core.vault.header import Header
 from pandora_core.vault.kdf import Argon2Cost
 from pandora_core.vault.keys import FIRST_EPOCH, Keys, public_keys
-from pandora_core.vault.ledger import KEYRING, Change, Ledger, Newest
+from pandora_core.vault.ledger import KEYRING, Change, Ledger
 from pandora_core.vault.manifest import signer_digest
+from pandora_core.vault.portable import Parcel
 from pandora_core.vault.private_files import settle, spare_name
 from pandora_core.vault.profiles import HIGH, Profile
 from pandora_core.vault.providers import Provider
-from pandora_core.vault.recipients import Recipient
-from pandora_core.vault.secret import random_bytes
+from pandora_core.vault.recipients import Identity, Recipient
+from pandora_core.vault.sealed import Destination, Note
+from pandora_core.vault.secret import Secret, random_bytes
 from pandora_core.vault.slots import Credentials, Place, Slot
 from pandora_core.vault.stream import Sink, Source
 from pandora_core.vault.unlocking import NewWay, Way
+from pandora_core.vault.verification import Inspection
 from pandora_core.vault.views import (
     Actor,
     AuditEntry,
@@ -57,7 +71,6 @@ from pandora_core.vault.views import (
 Clock = Callable[[], int]
 """Milliseconds since 1970, UTC."""
 
-NAME_LIMIT_BYTES = 1024
 READS_LIMIT = 128
 """So many names are read before an audit record is written for all of them."""
 READS_WAIT_MS = 2_000
@@ -82,7 +95,7 @@ class Vault:
         self._provider = provider
         self._clock = clock
         self._keys: Keys | None = None
-        self._metas: dict[Newest, Meta] = {}
+        self._contents = Contents(database, ledger)
         self._reads: dict[tuple[Actor, str], int] = {}
         self._reads_since_ms = 0
         self._freshness = "unknown"
@@ -182,9 +195,12 @@ class Vault:
                 keys.wipe()
                 return Unlocked(self._describe(found.slot))
             self._keys = keys
-            with self._change("unlock", found.slot.place.slot_id.hex(), by):
-                pass
-            return Unlocked(self._describe(found.slot))
+            try:
+                taken_in, refused = self._take_deposits(found.slot, by)
+            except BaseException:
+                self._forget()
+                raise
+            return Unlocked(self._describe(found.slot), taken_in, refused)
 
     def lock(self, *, by: Actor, why: str = "asked") -> None:
         """Sign the audit trail, then wipe every key; nothing happens when it is locked."""
@@ -197,17 +213,12 @@ class Vault:
                     change.audit(self._record(by, "lock", "", {"why": why}))
                 self._ledger.sign_checkpoint(self._keys, self._clock())
             finally:
-                keys, self._keys = self._keys, None
-                keys.wipe()
-                self._metas.clear()
+                self._forget()
 
     def close(self) -> None:
         """Wipe the keys at once and let go of the file; call :meth:`lock` first for a signed end of the trail."""
         with self._lock:
-            if self._keys is not None:
-                self._keys.wipe()
-                self._keys = None
-            self._metas.clear()
+            self._forget()
             self._database.close()
 
     def __enter__(self) -> Self:
@@ -269,24 +280,18 @@ class Vault:
             TamperedError: its row is not the one that was signed.
         """
         with self._lock:
-            keys, newest = self._unlocked(), self._find(name)
-            place = newest if version is None else Newest(newest.id, version)
-            row = self._row(place, name)
-            address = self._address(row)
-            with entry.unwrap_dek(keys.kek, self._ledger.header.epoch, address, row.wrapped) as dek:
-                meta = self._metas.get(place)
-                if meta is None:
-                    meta = self._metas[place] = entry.open_meta(dek, address, row.meta)
-                opened = OpenedEntry(Entry(*place, meta), tuple(entry.open_secret(dek, address, row.secret)))
-            self._note_read(by, name)
+            opened = self._contents.open(self._unlocked(), name, version)
+            try:
+                self._note_read(by, opened.entry.name)
+            except BaseException:
+                opened.wipe()
+                raise
             return opened
 
     def list(self) -> builtins.list[Entry]:
         """Every entry in its newest version, by name; without the values."""
         with self._lock:
-            self._open_metas()
-            found = [Entry(*place, self._metas[place]) for place in self._ledger.newest.values()]
-        return sorted(found, key=lambda each: each.name.casefold())
+            return self._contents.all(self._unlocked())
 
     def find(self, words: str) -> builtins.list[Entry]:
         """Entries in whose name, kind, tags or note every one of the words occurs, whatever its case."""
@@ -295,7 +300,8 @@ class Vault:
 
     def history(self, name: str) -> builtins.list[Entry]:
         """Every version of an entry, newest first; without the values."""
-        raise NotImplementedError
+        with self._lock:
+            return self._contents.history(self._unlocked(), name)
 
     def edit(self, name: str, changes: Changes, *, by: Actor) -> Entry:
         """A new version of an entry; those before stay in its history.
@@ -304,7 +310,8 @@ class Vault:
             NotFoundError: no such entry, or a field to be removed is not there.
             RefusedError: there is another entry of the new name.
         """
-        raise NotImplementedError
+        with self._change("edit", name, by) as change:
+            return self._contents.edit(change, self._unlocked(), name, changes)
 
     def remove(self, name: str, *, by: Actor) -> None:
         """Take an entry away with all its versions; SQLite overwrites what it frees (``secure_delete``).
@@ -312,7 +319,8 @@ class Vault:
         Raises:
             NotFoundError: no such entry.
         """
-        raise NotImplementedError
+        with self._change("remove", name, by) as change:
+            self._contents.remove(change, self._unlocked(), name)
 
     def deposit(self, draft: Draft, *, by: Actor) -> None:
         """Leave an entry that only an unlock can read; works while locked, and is no part of what is signed.
@@ -320,7 +328,17 @@ class Vault:
         Raises:
             RefusedError: too many deposits wait already.
         """
-        raise NotImplementedError
+        with self._lock:
+            header, at_ms = self._ledger.header, self._clock()
+            if self._database.deposit_count() >= DEPOSITS_LIMIT:
+                raise RefusedError("too many deposits wait already", hint="unlock the vault, which takes them in")
+            note = Note(name=draft.name, sealed_ms=at_ms, actor=by.name, host=by.host)
+            to = Destination(header.profile, header.vault_id, (header.public.recipient,))
+            sealed = portable.seal_deposit(self._provider, to, note, Parcel(_meta_of(draft, at_ms), draft.fields))
+            if len(sealed) not in DEPOSIT_BYTES:
+                raise VaultFormatError("a deposit is at most 16 MiB")
+            with self._database.transaction():
+                self._database.put_deposit(random_bytes(ID_BYTES), sealed)
 
     def slots(self) -> builtins.list[SlotInfo]:
         """The ways in; with their labels while unlocked."""
@@ -334,7 +352,15 @@ class Vault:
             RefusedError: there are 16 slots already.
             VaultFormatError: a recipient of another suite than the profile's.
         """
-        raise NotImplementedError
+        with self._lock:
+            keys, header = self._unlocked(), self._ledger.header
+            if len(self._ledger.slots) >= SLOTS_LIMIT:
+                raise RefusedError(f"there are {SLOTS_LIMIT} slots already", hint="remove one first")
+            place = Place(header.profile, header.vault_id, random_bytes(ID_BYTES), header.generation)
+            made = unlocking.make_slot(self._provider, place, keys.master, way, cost or Argon2Cost())
+            with self._change("slot-add", place.slot_id.hex(), by, type=made.slot.type.name.lower()) as change:
+                change.put_slot(made.slot, rekey.seal_label(keys, header, made.slot, label.encode()))
+            return NewSlot(self._describe(made.slot), made.mnemonics)
 
     def remove_slot(self, slot_id: bytes, *, by: Actor) -> None:
         """Take a way in away. Who kept the master key is shut out only by :meth:`rotate_master`.
@@ -343,11 +369,19 @@ class Vault:
             NotFoundError: no such slot.
             RefusedError: it is the last one.
         """
-        raise NotImplementedError
+        with self._change("slot-remove", slot_id.hex(), by) as change:
+            if slot_id not in self._ledger.slots:
+                raise NotFoundError("no such slot", hint="pandora vault slots")
+            if len(self._ledger.slots) == 1:
+                raise RefusedError("it is the last way in", hint="add another slot first")
+            change.remove_slot(slot_id)
 
     def rotate_epoch(self, *, by: Actor) -> Rekeyed:
         """A new epoch: every DEK and the keyring are wrapped anew, no value is sealed again."""
-        raise NotImplementedError
+        with self._lock:
+            with self._change("rekey", "epoch", by) as change:
+                new = rekey.new_epoch(change, self._ledger, self._contents, self._unlocked())
+            return self._go_on_with(new)
 
     def rotate_master(self, ways: Sequence[Credentials], *, by: Actor) -> Rekeyed:
         """A new master key, and new recipient and bundle seeds: for after a slot was removed from somebody.
@@ -358,11 +392,23 @@ class Vault:
         Raises:
             RefusedError: no slot would be left, or one of the ways opens none.
         """
-        raise NotImplementedError
+        with self._lock:
+            old = self._unlocked()
+            kept = rekey.match(self._provider, self._ledger, old.master, ways)
+            labels = {each.id: each for each in self.slots()}
+            with self._change("rekey", "master", by) as change:
+                new, removed = rekey.new_master(change, self._ledger, self._contents, self._provider, old, kept)
+            return self._go_on_with(new, tuple(labels[slot.place.slot_id] for slot in removed))
 
     def rotate_signing(self, *, by: Actor) -> Rekeyed:
         """A new signing key, with a handover that both keys sign."""
-        raise NotImplementedError
+        with self._lock:
+            last = self._ledger.manifest
+            if last is None:
+                raise TamperedError("the vault has no manifest")
+            with self._change("rekey", "signing", by) as change:
+                new = rekey.new_signing(change, self._ledger, self._provider, self._unlocked(), last)
+            return self._go_on_with(new)
 
     def seal_file(
         self,
@@ -379,7 +425,17 @@ class Vault:
         Custody goes to the audit trail, and an entry of kind ``file`` keeps it with the file's DEK; while locked both
         wait as a deposit. The sink's file is to be synced by the caller.
         """
-        raise NotImplementedError
+        header, at_ms = self._ledger.header, self._clock()
+        own = header.public.recipient
+        to = Destination(header.profile, header.vault_id, (own, *(each for each in recipients if each != own)))
+        note = Note(name=checked_name(name), sealed_ms=at_ms, actor=by.name, host=by.host, media=media)
+        done = evidence.seal(self._provider, to, note, source, sink)
+        custody = Custody(
+            name, done.file_id, done.size_bytes, done.sha384, done.sealed_sha384, at_ms, by.name, by.host, media
+        )
+        with done.dek, Parcel(*_custody_entry(custody, done.dek)) as parcel:
+            self._keep_custody(custody, parcel, by)
+        return custody
 
     def open_file(self, source: Source, sink: Sink, *, by: Actor) -> Custody:
         """Open a sealed file. The caller keeps what is written back until this returns.
@@ -388,7 +444,21 @@ class Vault:
             VaultFormatError: not a sealed file.
             OpenFailedError: it is not sealed to this vault, or was changed or cut.
         """
-        raise NotImplementedError
+        header = sealed.read_header(source)
+        with self._lock:
+            keys = self._unlocked()
+            if header.label.vault_id != self._ledger.header.vault_id:
+                raise OpenFailedError
+            dek = portable.unwrap_any(self._provider, header, keys.identities())
+        file_id = header.label.file_id
+        with dek, sealed.OpenedFile(header, dek, source) as file:
+            note = file.note
+            self.note("open", note.name, by=by, file_id=file_id.hex())  # durable before a byte leaves
+            done = evidence.copy_out(file, sink)
+        self.note("opened", note.name, by=by, file_id=file_id.hex(), sha384=done.sha384, size_bytes=done.size_bytes)
+        return Custody(
+            note.name, file_id, done.size_bytes, done.sha384, "", note.sealed_ms, note.actor, note.host, note.media
+        )
 
     def export(
         self,
@@ -407,7 +477,13 @@ class Vault:
             NotFoundError: no such entry.
             VaultFormatError: no recipient, or one of another kind.
         """
-        raise NotImplementedError
+        with contextlib.ExitStack() as wiping:
+            with self._lock:
+                key, about = self._signing_key(wiping), self._about(by, note)
+                members = [self._outgoing(name, wiping) for name in dict.fromkeys(names)]
+            to = [str(each) for each in recipients]
+            self.note("export", about.note, by=by, entries=list(names), files=[each.name for each in files], to=to)
+            bundle.write(self._provider, key, about, [*members, *files], recipients, sink, armored=armored)
 
     def import_bundle(
         self,
@@ -429,7 +505,23 @@ class Vault:
             UntrustedSignerError: signed by a key that is not trusted.
             TamperedError: a member is not what was signed.
         """
-        raise NotImplementedError
+        own = self.public().signer_fingerprint
+        accepted = {own, *trusted}
+        with contextlib.ExitStack() as wiping:
+            with self._lock:
+                mine = [_copied(each, wiping) for each in self._unlocked().bundle_identities()]
+            opening = [*(PostQuantumIdentity(self._provider, each) for each in mine), *identities]
+            incoming = wiping.enter_context(
+                Incoming.read(self._provider, source, opening, accepted.__contains__, folder)
+            )
+            signer = incoming.signer_fingerprint
+            with self._change("import", signer, by, files=incoming.files) as change:
+                done = [(self._take_parcel(change, parcel), parcel.meta.name) for parcel in incoming.parcels]
+                incoming.keep_files()
+        taken = {what: tuple(name for found, name in done if found == what) for what in _Taken}
+        return Imported(
+            signer, taken[_Taken.ADDED], taken[_Taken.UPDATED], taken[_Taken.SKIPPED], tuple(incoming.files)
+        )
 
     def verify(self, witness: str = "") -> Verification:
         """Read the whole file again: structure, tables, every manifest and audit record, and every entry if unlocked.
@@ -440,7 +532,20 @@ class Vault:
         Raises:
             VaultFormatError: the witness cannot be read.
         """
-        raise NotImplementedError
+        seen = witness_forms.parse(witness) if witness else None
+        with self._lock:
+            self.write_reads()
+            inspection = Inspection(self._database, self._ledger, self._provider)
+            problems = inspection.problems(self._keys, self._contents, seen)
+            if seen is not None:
+                self._freshness = "rolled back, or another vault" if problems else f"at least commit {seen.number}"
+            return Verification(
+                tuple(problems),
+                self.status().commit,
+                len(self._ledger.newest),
+                self._ledger.audit.sequence,
+                self._freshness,
+            )
 
     def audit(self, limit: int = 200) -> builtins.list[AuditEntry]:
         """The newest audit records, newest first; verified down to the oldest of them.
@@ -448,7 +553,20 @@ class Vault:
         Raises:
             TamperedError: one was changed, moved or taken out.
         """
-        raise NotImplementedError
+        with self._lock:
+            self.write_reads()
+            keys, header, head = self._unlocked(), self._ledger.header, self._ledger.audit
+            before = max(0, head.sequence - limit)
+            previous = self._ledger.trail_head(before)
+            found = []
+            for record in self._database.audit(before, head.sequence):
+                previous, last = follow(previous, [record]), previous
+                key = keys.keyring.audit_key(record.epoch)
+                opened = open_record(key, header.profile, header.vault_id, last.hash, record)
+                found.append(AuditEntry(sequence=record.sequence, **msgspec.structs.asdict(opened)))
+            if previous != head:
+                raise TamperedError("the audit trail is not the one that was verified", hint="pandora vault verify")
+            return found[::-1]
 
     def note(self, kind: str, subject: str = "", *, by: Actor, **details: Any) -> None:
         """Append to the audit trail what the vault itself does not see: a lease, a copy to the clipboard."""
@@ -465,7 +583,13 @@ class Vault:
 
     def witness(self, *, by: Actor) -> WitnessForms:
         """Commit a manifest over all there is, and give it in the forms that are kept outside."""
-        raise NotImplementedError
+        with self._change("witness", "", by):
+            pass
+        with self._lock:
+            manifest = self._ledger.manifest
+            if manifest is None:
+                raise TamperedError("the vault has no manifest")
+            return WitnessForms(line=witness_forms.line(manifest), code=witness_forms.code(manifest))
 
     def backup(self, path: Path, *, by: Actor) -> None:
         """Write a whole copy to a new file in a private folder, and verify it.
@@ -473,12 +597,36 @@ class Vault:
         Raises:
             RefusedError: there is a file of that name.
         """
-        raise NotImplementedError
+        part = spare_name(path)
+        if os.path.lexists(path):
+            raise RefusedError("there is a file of that name already", where=str(path))
+        with self._lock:
+            if self.is_unlocked:
+                self.note("backup", path.name, by=by)
+            try:
+                self._database.copy_to(part)
+                Vault.open(part, provider=self._provider).close()
+                settle(part, path, replace=False)
+            finally:
+                part.unlink(missing_ok=True)
 
     def _unlocked(self) -> Keys:
         if self._keys is None:
             raise VaultLockedError("the vault is locked", hint="pandora vault unlock")
         return self._keys
+
+    def _forget(self) -> None:
+        keys, self._keys = self._keys, None
+        if keys is not None:
+            keys.wipe()
+        self._contents.forget()
+
+    def _go_on_with(self, keys: Keys, removed: tuple[SlotInfo, ...] = ()) -> Rekeyed:
+        """Take the keys of a rekey that is committed."""
+        old, self._keys = self._keys, keys
+        if old is not None:
+            old.wipe()
+        return Rekeyed(self._ledger.header.epoch, self._ledger.header.generation, removed)
 
     @contextlib.contextmanager
     def _change(self, kind: str, subject: str, by: Actor, **details: Any) -> Iterator[Change]:
@@ -517,63 +665,76 @@ class Vault:
             change.audit(self._record(by, "get", "", {"reads": counts, "since_ms": self._reads_since_ms}))
 
     def _insert(self, change: Change, draft: Draft) -> Entry:
-        at_ms = self._clock()
-        name = checked_name(draft.name)
-        meta = _checked(
-            Meta(
-                name=name,
-                kind=draft.kind,
-                created_ms=at_ms,
-                changed_ms=at_ms,
-                tags=draft.tags,
-                fields=tuple(each.name for each in draft.fields),
-                hidden=draft.hidden,
-                note=draft.note,
-            )
-        )
-        if self._tag(name) in self._ledger.newest:
-            raise RefusedError("there is an entry of that name already", hint="pandora vault edit")
-        return self._write(change, Newest(random_bytes(ID_BYTES), 1), meta, draft.fields)
+        return self._contents.insert(change, self._unlocked(), _meta_of(draft, change.at_ms), draft.fields)
 
-    def _write(self, change: Change, place: Newest, meta: Meta, fields: Sequence[Field]) -> Entry:
-        header = self._ledger.header
-        address = Address(header.profile, header.vault_id, place.id, place.version, header.epoch)
-        sealed = entry.seal_entry(self._unlocked().kek, header.epoch, address, meta, fields)
-        change.put_entry(EntryRow(*place, header.epoch, self._tag(meta.name), *astuple(sealed)))
-        return Entry(*place, meta)
+    def _take_deposits(self, slot: Slot, by: Actor) -> tuple[tuple[str, ...], int]:
+        """Make entries of what was deposited; what does not open stays where it is, and is counted."""
+        keys, taken_in, refused = self._unlocked(), [], 0
+        with self._change("unlock", slot.place.slot_id.hex(), by, way=slot.type.name.lower()) as change:
+            for id_, sealed_bytes in list(self._database.deposits()):
+                try:
+                    taken_in.append(self._take_deposit(change, keys, id_, sealed_bytes))
+                except (OpenFailedError, VaultFormatError):
+                    refused += 1
+        return tuple(taken_in), refused
 
-    def _tag(self, name: str) -> bytes:
-        return entry.name_tag(self._unlocked().index_key, name)
+    def _take_deposit(self, change: Change, keys: Keys, id_: bytes, sealed_bytes: bytes) -> str:
+        """Whoever knows the public key can deposit: so it says where it comes from, and replaces nothing."""
+        vault_id = self._ledger.header.vault_id
+        with portable.open_deposit(self._provider, vault_id, keys.identities(), sealed_bytes) as parcel:
+            meta = parcel.meta
+            name = meta.name
+            if self._contents.has(keys, name):
+                name = f"{name} (deposit {id_.hex()[:8]})"
+            tags = tuple(dict.fromkeys((*meta.tags, "deposit")))
+            meta = contents.checked(msgspec.structs.replace(meta, name=name, tags=tags))
+            self._contents.insert(change, keys, meta, parcel.fields)
+            change.remove_deposit(id_)
+            change.audit(self._record(Actor("", ""), "deposit", name, {"deposit": id_.hex()}))
+        return name
 
-    def _find(self, name: str) -> Newest:
-        newest = self._ledger.newest.get(self._tag(name))
-        if newest is None:
-            raise NotFoundError(f"no entry {name!r}", hint="pandora vault list")
-        return newest
-
-    def _row(self, place: Newest, name: str) -> EntryRow:
-        if not self._ledger.has(place):
-            raise NotFoundError(f"{name!r} has no version {place.version}", hint="pandora vault history")
-        row = self._database.entry(*place)
-        self._ledger.check_row(row)
-        return row
-
-    def _address(self, row: EntryRow) -> Address:
-        header = self._ledger.header
-        return Address(header.profile, header.vault_id, row.id, row.version, row.epoch)
-
-    def _open_metas(self) -> None:
-        """Open what is not known yet of the newest versions; in one go, which is cheaper."""
-        keys = self._unlocked()
-        missing = {place for place in self._ledger.newest.values() if place not in self._metas}
-        if not missing:
+    def _keep_custody(self, custody: Custody, parcel: Parcel, by: Actor) -> None:
+        draft = Draft(parcel.meta.name, "file", parcel.meta.tags, "", parcel.fields, parcel.meta.hidden)
+        if not self.is_unlocked:
+            self.deposit(draft, by=by)
             return
-        rows = [row for row in self._database.entries() if Newest(row.id, row.version) in missing]
-        for row in rows:
-            self._ledger.check_row(row)
-        sealed = (entry.Row(self._address(row), row.wrapped, row.meta) for row in rows)
-        for row, meta in zip(rows, entry.open_metas(keys.kek, self._ledger.header.epoch, sealed), strict=True):
-            self._metas[Newest(row.id, row.version)] = meta
+        details = {"file_id": custody.file_id.hex(), "size_bytes": custody.size_bytes, "sha384": custody.sha384}
+        with self._change("seal", custody.name, by, sealed_sha384=custody.sealed_sha384, **details) as change:
+            self._insert(change, draft)
+
+    def _signing_key(self, wiping: contextlib.ExitStack) -> bundle.SigningKey:
+        """A copy, so that a bundle of any size is written while others work and even lock."""
+        seed = wiping.enter_context(Secret.copy_of(self._unlocked().signing_seed.view))
+        header = self._ledger.header
+        return bundle.SigningKey(header.profile.signature, header.public.signer, seed)
+
+    def _about(self, by: Actor, note: str) -> bundle.Manifest:
+        header = self._ledger.header
+        return bundle.Manifest(
+            vault=header.vault_id.hex(),
+            profile=header.profile.name,
+            created_ms=self._clock(),
+            actor=by.name,
+            host=by.host,
+            note=note,
+        )
+
+    def _outgoing(self, name: str, wiping: contextlib.ExitStack) -> Outgoing:
+        with self._contents.open(self._unlocked(), name) as opened:
+            content = portable.encode(opened.entry.meta, opened.fields)
+        return carrying.outgoing(opened.entry.id, wiping.enter_context(content))
+
+    def _take_parcel(self, change: Change, parcel: Parcel) -> _Taken:
+        keys, name = self._unlocked(), parcel.meta.name
+        contents.checked(parcel.meta)
+        if not self._contents.has(keys, name):
+            self._contents.insert(change, keys, parcel.meta, parcel.fields)
+            return _Taken.ADDED
+        with self._contents.open(keys, name) as present:
+            if parcel.meta.changed_ms <= present.entry.meta.changed_ms:
+                return _Taken.SKIPPED
+            self._contents.add_version(change, keys, present.entry, parcel.meta, parcel.fields)
+            return _Taken.UPDATED
 
     def _describe(self, slot: Slot) -> SlotInfo:
         stretch, terms, addressed = slot.stretch, slot.terms, slot.addressed
@@ -592,8 +753,20 @@ class Vault:
         found = self._ledger.slots.get(slot.place.slot_id)
         if self._keys is None or found is None:
             return ""
-        with open_envelope(self._keys.kek, note_context(self._ledger.header, slot), found[1].note) as label:
+        with open_envelope(self._keys.kek, rekey.label_context(self._ledger.header, slot), found[1].note) as label:
             return bytes(label.view).decode()
+
+
+def _haystack(meta: Meta) -> str:
+    return " ".join((meta.name, meta.kind, *meta.tags, meta.note)).casefold()
+
+
+class _Taken(Enum):
+    """What became of an entry of a bundle."""
+
+    ADDED = auto()
+    UPDATED = auto()
+    SKIPPED = auto()
 
 
 class _Stamp(NamedTuple):
@@ -620,38 +793,42 @@ def _write_first(
     with Ledger.begin(database, provider, header).change(keys, stamp.at_ms) as change:
         change.put_header(header)
         change.put_keyring(keys.keyring.seal(keys.kek, vault_id, FIRST_EPOCH))
-        change.put_slot(slot, seal_label(keys, header, slot, label))
+        change.put_slot(slot, rekey.seal_label(keys, header, slot, label.encode()))
         by = stamp.by
         change.audit(Record(at_ms=stamp.at_ms, actor=by.name, host=by.host, kind="create", subject=vault_id.hex()))
 
 
-def note_context(header: Header, slot: Slot) -> Context:
-    return Context(Kind.SLOT_NOTE, header.profile, header.vault_id, slot.place.slot_id, header.epoch)
+def _meta_of(draft: Draft, at_ms: int) -> Meta:
+    names = tuple(each.name for each in draft.fields)
+    return contents.checked(
+        Meta(
+            name=checked_name(draft.name),
+            kind=draft.kind,
+            created_ms=at_ms,
+            changed_ms=at_ms,
+            tags=draft.tags,
+            fields=names,
+            hidden=draft.hidden,
+            note=draft.note,
+        )
+    )
 
 
-def seal_label(keys: Keys, header: Header, slot: Slot, label: str) -> bytes:
-    return seal(keys.kek, note_context(header, slot), label.encode(), random_bytes(ENTROPY_BYTES))
+def _custody_entry(custody: Custody, dek: Secret) -> tuple[Meta, tuple[Field, ...]]:
+    """What the vault keeps of a file that it sealed: hashes in sight, its DEK hidden."""
+    shown = {
+        "file_id": custody.file_id.hex(),
+        "size_bytes": str(custody.size_bytes),
+        "sha384": custody.sha384,
+        "sealed_sha384": custody.sealed_sha384,
+    }
+    fields = (
+        *(Field(name, Secret.copy_of(value.encode())) for name, value in shown.items()),
+        Field("dek", Secret.copy_of(dek.view)),
+    )
+    draft = Draft(f"{custody.name[:900]} [{custody.file_id.hex()[:8]}]", "file", ("evidence",), "", fields, ("dek",))
+    return _meta_of(draft, custody.at_ms), fields
 
 
-def checked_name(name: str) -> str:
-    """An entry's name in NFC.
-
-    Raises:
-        VaultFormatError: it is empty, too long, or has control characters.
-    """
-    normal = unicodedata.normalize("NFC", name)
-    if not 0 < len(normal.encode()) <= NAME_LIMIT_BYTES or any(unicodedata.category(each) == "Cc" for each in normal):
-        raise VaultFormatError("the name of an entry has 1 to 1,024 bytes and no control characters")
-    return normal
-
-
-def _checked(meta: Meta) -> Meta:
-    if meta.kind not in KINDS:
-        raise VaultFormatError(f"no kind {meta.kind!r}", hint=f"known: {', '.join(KINDS)}")
-    if not set(meta.hidden) <= set(meta.fields):
-        raise VaultFormatError("a field that is to be hidden is not there")
-    return meta
-
-
-def _haystack(meta: Meta) -> str:
-    return " ".join((meta.name, meta.kind, *meta.tags, meta.note)).casefold()
+def _copied(identity: Identity, wiping: contextlib.ExitStack) -> Identity:
+    return Identity(identity.suite, wiping.enter_context(Secret.copy_of(identity.seed.view)))
