@@ -281,9 +281,9 @@ def _step(detection: Detection) -> Step:
 
 
 def _title(strongest: Sequence[Detection], entities: int) -> str:
-    more = len(strongest) - 1
-    where = f" on {strongest[0].entity.name}" if entities == 1 else f" and on {entities - 1:,} more"
-    return strongest[0].title + (f", {more:,} more" if more else "") + where
+    title, more = strongest[0].title.rstrip("."), len(strongest) - 1
+    where = f"on {strongest[0].entity.name}" if entities == 1 else f"on {entities:,} entities"
+    return f"{title}, and {more:,} more, {where}" if more else title
 
 
 def _listed(things: Iterable[str]) -> tuple[str, ...]:

@@ -81,7 +81,8 @@ def next_steps_of(detections: Iterable[Detection]) -> NextSteps:
             detectors.add(group)
             steps = next_steps(detection)
             checks |= dict.fromkeys(steps.checks)
-            pivots |= {pivot.command: pivot for pivot in steps.pivots if pivot.command not in pivots}
+            for pivot in steps.pivots:
+                pivots.setdefault(f"{pivot.question} {pivot.observable}", pivot)
     return NextSteps(tuple(islice(checks, MAX_PIVOTS)), tuple(islice(pivots.values(), MAX_PIVOTS)))
 
 
