@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pandora_core.cli.output import emit, json_option, table
-from pandora_core.model import iso
+from pandora_core.model import Severity, iso
 
 if TYPE_CHECKING:  # imported when the command runs: help needs no store
     from pandora_core.evaluate.measures import AttackResult, Evaluation, Rate
@@ -54,10 +54,14 @@ def shape_of(found: Evaluation) -> dict[str, Any]:
         "recall": _rate(found.recall),
         "median_seconds_to_detect": found.median_seconds_to_detect,
         "queue": {
-            "shown": found.queue_shown,
-            "true": found.queue_true,
-            "phases": list(found.queue_phases),
+            "kind": found.queue.kind,
+            "shown": found.queue.shown,
+            "true": found.queue.true,
+            "lines": found.queue.lines,
+            "lines_true": found.queue.lines_true,
+            "phases": list(found.queue.phases),
             "of_phases": list(found.all_phases),
+            "waiting": {severity.word: found.queue.waiting.get(severity, 0) for severity in reversed(Severity)},
         },
         "severities": [
             {
@@ -122,8 +126,8 @@ def _headline(found: Evaluation) -> str:
         ("median time to detect", _duration(found.median_seconds_to_detect)),
         (
             "phases in the first 20",
-            f"{len(found.queue_phases)} of {len(found.all_phases)}; "
-            f"{found.queue_true} of {found.queue_shown} are of an attack",
+            f"{len(found.queue.phases)} of {len(found.all_phases)}; {found.queue.true} of {found.queue.shown} "
+            f"{found.queue.kind}s and {found.queue.lines_true} of their {found.queue.lines} lines are of an attack",
         ),
         (
             "logs",

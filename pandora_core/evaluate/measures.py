@@ -14,12 +14,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pandora_core.evaluate.replay import Outcry, Run
+from pandora_core.evaluate.replay import OPENED, Outcry, QueueItem, Run
 from pandora_core.evaluate.truth import Stage, Truth
 from pandora_core.model import DAY_US, SECOND_US, Severity
-
-QUEUE = 20
-"""How many things somebody looks at."""
 
 
 class Rate(NamedTuple):
@@ -89,6 +86,20 @@ class SeverityResult:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueResult:
+    """What somebody sees who opens the first 20 of the queue: a phase counts when a line that is shown is of it."""
+
+    kind: str
+    shown: int
+    true: int
+    lines: int
+    lines_true: int
+    phases: tuple[str, ...]
+    waiting: dict[Severity, int]
+    """How many things there are in the whole queue, by severity."""
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """Everything that can be said of a run."""
 
@@ -99,9 +110,7 @@ class Evaluation:
     precision_high: Rate
     recall: Rate
     median_seconds_to_detect: float | None
-    queue_phases: tuple[str, ...]
-    queue_true: int
-    queue_shown: int
+    queue: QueueResult
     all_phases: tuple[str, ...]
     severities: tuple[SeverityResult, ...]
     detectors: tuple[DetectorResult, ...]
@@ -121,7 +130,6 @@ def measure(run: Run, truth: Truth, hosts: int | None = None) -> Evaluation:
     count = hosts or truth.hosts or max(1, len(run.hosts))
     days = max(((run.last_us or 0) - (run.first_us or 0)) / DAY_US, 1 / 24)
     found = [result.detected_us is not None for result in results]
-    shown = run.queue[:QUEUE]
     times = [r.seconds_to_detect for r in results if r.seconds_to_detect is not None]
     return Evaluation(
         attacks=results,
@@ -133,11 +141,7 @@ def measure(run: Run, truth: Truth, hosts: int | None = None) -> Evaluation:
         ),
         recall=rate(place in seen for place, stage in enumerate(run.stages) if stage.begins_us is not None),
         median_seconds_to_detect=statistics.median(times) if times else None,
-        queue_phases=_phases(
-            run.stages[place] for item in shown for place in sorted(_stages_of(run, item.detections))
-        ),
-        queue_true=sum(bool(_stages_of(run, item.detections)) for item in shown),
-        queue_shown=len(shown),
+        queue=_queue(run),
         all_phases=_phases(told),
         severities=tuple(_severities(run, days, count)),
         detectors=tuple(_detectors(run)),
@@ -192,6 +196,24 @@ def _attacks(run: Run, truth: Truth, told: list[Stage]) -> Iterator[AttackResult
                 key for key, outcry in run.outcries.items() if mine & _stages_of(run, outcry.alert.detection_ids)
             ),
         )
+
+
+def _queue(run: Run) -> QueueResult:
+    opened = run.queue[:OPENED]
+    stages = [_stages_shown(run, item) for item in opened]
+    return QueueResult(
+        kind=opened[0].kind if opened else "incident",
+        shown=len(opened),
+        true=sum(bool(mine) for mine in stages),
+        lines=sum(len(item.events) for item in opened),
+        lines_true=sum(number in run.stage_of_event for item in opened for number in item.events),
+        phases=_phases(run.stages[place] for mine in stages for place in mine),
+        waiting=Counter(item.severity for item in run.queue),
+    )
+
+
+def _stages_shown(run: Run, item: QueueItem) -> list[int]:
+    return sorted({run.stage_of_event[number] for number in item.events if number in run.stage_of_event})
 
 
 def _reached(run: Run, attack: str, severity: Severity) -> int | None:

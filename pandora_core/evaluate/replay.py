@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from pandora_core.detect import risk
 from pandora_core.detect.alerts import OPEN_RISK
+from pandora_core.detect.incidents import Incident
 from pandora_core.engine import Engine, EngineOptions
 from pandora_core.evaluate.truth import Stage, Truth
 from pandora_core.ingest.recognise import formats
@@ -20,6 +21,9 @@ from pandora_core.store.reader import Reader
 from pandora_core.store.sqlite import FILE_NAME
 from pandora_core.store.store import Store
 from pandora_core.store.writer import Batch
+
+OPENED = 20
+"""How many things of the queue somebody opens."""
 
 BATCH_LINES = 250
 """Smaller than the engine's usual batch: what is known when is known to so many lines."""
@@ -62,13 +66,17 @@ class Evidence:
 
 
 class QueueItem(NamedTuple):
-    """One thing in the order in which people are to look at things; ``detections`` are what it shows."""
+    """One thing in the order in which people are to look at things, with the events that it shows them.
+
+    ``events`` is empty for what is too far down for anybody to open it.
+    """
 
     id: str
-    entity: str
+    kind: str
     title: str
     severity: Severity
     detections: tuple[str, ...]
+    events: tuple[int, ...]
 
 
 @dataclass(slots=True)
@@ -111,11 +119,26 @@ def replay(folder: Path, truth: Truth, data: Path, clock: Callable[[], int]) -> 
 
 
 def queue_of(reader: Reader) -> list[QueueItem]:
-    """What people are to look at, in the order in which they are shown it: alerts by falling risk."""
-    return [
-        QueueItem(alert.id, str(alert.entity), alert.title, alert.severity, alert.detection_ids)
-        for alert in (view.alert for view in reader.alerts())
-    ]
+    """What people are to look at, in the order in which they are shown it: incidents, or alerts where there are none.
+
+    An incident shows the lines of its story, an alert the events of its detections.
+    """
+    incidents = reader.incidents()
+    if not incidents:
+        return [_alert_item(reader, view.alert, place) for place, view in enumerate(reader.alerts())]
+    return [_incident_item(reader, incident, place) for place, incident in enumerate(incidents)]
+
+
+def _incident_item(reader: Reader, incident: Incident, place: int) -> QueueItem:
+    lines = reader.incident(incident.id).story if place < OPENED else ()
+    events = tuple(line.event_id for line in lines)
+    return QueueItem(incident.id, "incident", incident.title, incident.severity, incident.detection_ids, events)
+
+
+def _alert_item(reader: Reader, alert: Alert, place: int) -> QueueItem:
+    detections = reader.alert(alert.id).detections if place < OPENED else ()
+    events = tuple(number for detection in detections for number in detection.event_ids)
+    return QueueItem(alert.id, "alert", alert.title, alert.severity, alert.detection_ids, events)
 
 
 class _Watch:

@@ -118,7 +118,7 @@ def say(outcome: Outcome, seconds: float) -> None:
     state = "in time" if attack.before_last_stage else ("late" if attack.detected_us else "missed")
     print(
         f"{outcome.seed} {outcome.plan.attack:<34} {outcome.plan.hosts:>3} hosts  {state:<8} {known:>8}  "
-        f"phases {len(attack.phases_seen)}/{len(attack.phases)}  first 20: {len(found.queue_phases)}  "
+        f"phases {len(attack.phases_seen)}/{len(attack.phases)}  first 20: {len(found.queue.phases)}  "
         f"high, false: {false}  {seconds:.0f} s",
         flush=True,
     )
@@ -135,7 +135,7 @@ def report_chains(outcomes: list[Outcome]) -> None:
         attacks = [row.found.attacks[0] for row in rows]
         times = [a.seconds_to_detect for a in attacks if a.seconds_to_detect is not None]
         seen = statistics.median(len(a.phases_seen) / len(a.phases) for a in attacks)
-        shown = statistics.median(len(row.found.queue_phases) / len(row.found.all_phases) for row in rows)
+        shown = statistics.median(len(row.found.queue.phases) / len(row.found.all_phases) for row in rows)
         print(
             f"{chain:<16}{share([a.detected_us is not None for a in attacks]):<24}"
             f"{share([a.before_last_stage for a in attacks]):<24}{seen:<14.0%}{shown:<14.0%}"
@@ -150,7 +150,9 @@ def report_quiet(outcomes: list[Outcome]) -> None:
         for row in found.severities:
             print(f"{row.severity.word:<14}{row.alerts:>7} alerts  {row.false_per_day:>9.2f} a day")
         high = sum(row.false for row in found.severities if row.severity >= Severity.HIGH)
-        print(f"high or critical a day: {high / found.days:.2f} (aim: at most 3)")
+        print(f"high or critical alerts a day: {high / found.days:.2f} (aim: at most 3)")
+        for severity, count in sorted(found.queue.waiting.items(), reverse=True):
+            print(f"{severity.word:<14}{count:>7} {found.queue.kind}s  {count / found.days:>9.2f} a day")
         for part in found.detectors:
             print(f"{part.detector:<28}{part.detections:>7} detections")
 
