@@ -163,7 +163,9 @@ class Agent:
         frame = framing.receive(connection, words_limit_bytes=REQUEST_LIMIT_BYTES, wait_s=silence_s, frame_s=frame_s)
         if frame is None:
             return False
-        with frame, self._desk.answer(frame) as answer:
+        with frame:
+            answer = self._desk.answer(frame)
+        with answer:  # what came is wiped before anybody hears that it was of use
             connection.settimeout(frame_s)
             framing.send(connection, answer.words, answer.secrets)
         if self._desk.is_leaving:

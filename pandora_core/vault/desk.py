@@ -15,6 +15,7 @@ import msgspec
 from pandora_core.errors import PandoraError, ProviderError, RefusedError, VaultFormatError
 from pandora_core.vault import desk_views, protocol, providers
 from pandora_core.vault.framing import Frame
+from pandora_core.vault.hardening import scrub_freed_memory
 from pandora_core.vault.keeper import Keeper
 from pandora_core.vault.profiles import KEMS, SIGNATURES
 from pandora_core.vault.protocol import Answer, Check, Failure
@@ -251,6 +252,8 @@ def _way(keys: protocol.Keys, secrets: Sequence[Secret]) -> Iterator[Way]:
         yield made
     finally:
         desk_views.wipe(made)
+        if keys.passphrase:
+            scrub_freed_memory()
 
 
 @contextmanager

@@ -13,6 +13,10 @@ from typing import NamedTuple
 
 _PR_GET_DUMPABLE, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 3, 4, 38
 _PT_DENY_ATTACH = 31
+_SCRUBBED_BYTES = 2048
+"""A passphrase has at most 1,024 bytes, and is passed on with a salt and numbers."""
+_SCRUBBED_BLOCKS = 12
+"""glibc keeps up to seven free blocks of a size for each thread."""
 _PLATFORM: str = sys.platform
 
 
@@ -44,6 +48,21 @@ def keep_quiet(who: str) -> None:
     sys.excepthook = lambda kind, _, trace: report(kind, trace)
     threading.excepthook = lambda thread: report(thread.exc_type, thread.exc_traceback)
     sys.unraisablehook = lambda found: report(found.exc_type, found.exc_traceback)
+
+
+def scrub_freed_memory() -> None:
+    """Overwrite small blocks that C libraries freed on this thread without clearing them.
+
+    OpenSSL passes a passphrase to Argon2id in such a block. The allocator hands the blocks that were freed last out
+    first, so a few of each size are taken, zeroed and given back; some milliseconds.
+    """
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype = ctypes.c_void_p
+    for size_bytes in range(24, _SCRUBBED_BYTES, 16):
+        blocks = [libc.malloc(ctypes.c_size_t(size_bytes)) for _ in range(_SCRUBBED_BLOCKS)]
+        for block in filter(None, blocks):
+            ctypes.memset(block, 0, size_bytes)
+            libc.free(ctypes.c_void_p(block))
 
 
 def _refuse_tracing() -> bool:
