@@ -117,7 +117,7 @@ class FailedLogons(SessionBehaviour):
         if path is None or (event.user and machine_of(event.user)):
             return
         if event.outcome == "failure":
-            if _is_guess(event):
+            if is_guess(event):
                 self._failed(path, event_id, event)
         elif event.outcome == "success" and path.source:
             self._succeeded(path, event_id, event)
@@ -256,7 +256,8 @@ def _places(path: Path) -> tuple[str, ...]:
     return path if path.source else (path.target,)
 
 
-def _is_guess(event: Event) -> bool:
+def is_guess(event: Event) -> bool:
+    """Whether a failure may come of a wrong password, and not of clocks, protocols or missing rights."""
     return event.more.get("error.code") not in _NOT_A_GUESS and event.code not in _NOT_A_GUESS
 
 

@@ -10,15 +10,21 @@ import msgspec
 from pandora_core.detect.behaviour import Behaviour, Context, Fired, Maker
 from pandora_core.detect.edges import MAX_EDGES, Edge, Edges
 from pandora_core.detect.first_logons import FirstLogons
+from pandora_core.detect.host_signs import HostSigns
 from pandora_core.detect.logons import FailedLogons
 from pandora_core.detect.names import MAX_PLACES, Names
 from pandora_core.detect.rare_alerts import RareAlerts
 from pandora_core.detect.scans import Scans
 from pandora_core.detect.services import RemoteServices
 from pandora_core.detect.signatures import Signatures
+from pandora_core.detect.spread import SpreadLogons
+from pandora_core.detect.tickets import Roasting
 from pandora_core.model import Event
 
-BUILT_IN: tuple[Maker, ...] = (FailedLogons, FirstLogons, Scans, Signatures, RareAlerts, RemoteServices)
+BUILT_IN: tuple[Maker, ...] = (
+    *(FailedLogons, FirstLogons, SpreadLogons, Roasting, RemoteServices, HostSigns),
+    *(Scans, Signatures, RareAlerts),
+)
 """The behaviours that run where nothing else is asked for."""
 
 _NAMING = (("network", "dhcp-lease"), ("authentication", "logon"), ("authentication", "kerberos-tgt"))
@@ -30,7 +36,7 @@ _ALWAYS_SEEN = (*_NAMING, ("network", "connection"))
 class Pipeline:
     """All behaviours, and what they share. It is pure: events in, detections and edges out, the state in bytes."""
 
-    VERSION: ClassVar[str] = "2"
+    VERSION: ClassVar[str] = "3"
     """Changes with the state's layout and with every threshold: a state of another version is of no use, the engine
     then builds it anew from the stored events. A test compares it with a digest of all thresholds."""
 

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import bisect
 import re
 from typing import NamedTuple
 
 import msgspec
 
 from pandora_core.detect.behaviour import Context, Route
-from pandora_core.detect.names import user_name
-from pandora_core.detect.paths import hosts_of, is_persons, logon_id_of, shown, source_of, target_of
-from pandora_core.detect.recent import Recent
-from pandora_core.detect.sessions import Session, SessionBehaviour, Sessions
-from pandora_core.detect.words import duration
-from pandora_core.model import HOUR_US, MINUTE_US, Detection, EntityRef, Event
-
-LOGON_BEFORE_US = 10 * MINUTE_US
-"""How long before a service is created its creator may have logged on, where no log-on id tells."""
-
-LOGON_AFTER_US = MINUTE_US
-"""Logs of one host are not in step: the log-on may be written a little later than the service."""
+from pandora_core.detect.customs import CUSTOM_HOSTS, Customs, customary_points
+from pandora_core.detect.paths import hosts_of, logon_id_of, shown, target_of
+from pandora_core.detect.sessions import SessionBehaviour, Sessions
+from pandora_core.detect.visits import (
+    EXACT,
+    NEAR,
+    SAME_USER,
+    RemoteLogon,
+    Visited,
+    Visits,
+    best_logon,
+    closeness,
+    how_long_before,
+)
+from pandora_core.model import HOUR_US, Detection, EntityRef, Event
 
 LOCAL_POINTS = 10.0
 LOCAL_SUSPICIOUS_POINTS = 45.0
@@ -29,11 +31,7 @@ REMOTE_POINTS = 58.0
 SUSPICIOUS_POINTS = 17.0
 CAPACITY = 20_000
 
-_MAX_HOSTS = 20_000
-_MAX_LOGONS = 32
 _MAX_PATH_SHOWN = 120
-_SID_OF_A_DOMAIN = "S-1-5-21-"  # the System log names accounts by their security identifier
-_EXACT, _SAME_USER, _NEAR = 3, 2, 1
 
 _TOOLS = frozenset({"psexesvc", "paexec", "csexecsvc", "remcomsvc", "winexesvc", "xcmdsvc", "btobto"})
 _POWERSHELL = "it runs PowerShell"
@@ -57,6 +55,9 @@ _SIGNS = tuple(
     }.items()
 )
 
+_RUNS_CODE = re.compile("|".join(pattern.pattern for pattern, _ in _SIGNS[:5]), re.IGNORECASE)
+"""A service that is no program of its own is never customary."""
+
 
 class ServiceKey(NamedTuple):
     """A service of a host, in lower case."""
@@ -65,24 +66,14 @@ class ServiceKey(NamedTuple):
     service: str
 
 
-class RemoteLogon(msgspec.Struct, gc=False):
-    """A log-on to a host from another place."""
-
-    at_us: int
-    source: str
-    user: str
-    logon_id: str
-
-
-class Install(Session, kw_only=True, gc=False):
-    """The creation of one service (4697, 7045 or both), and the log-on that it came with."""
+class Install(Visited, kw_only=True, gc=False):
+    """The creation of one service (4697, 7045 or both)."""
 
     service: str = ""
     path: str = ""
-    users: set[str] = msgspec.field(default_factory=set)
-    logon_ids: set[str] = msgspec.field(default_factory=set)
-    logon: RemoteLogon | None = None
     count: int = 0
+    sort: str = ""
+    is_customary: bool = False
 
 
 class RemoteServices(SessionBehaviour):
@@ -100,7 +91,8 @@ class RemoteServices(SessionBehaviour):
         self._installs = Sessions(
             ServiceKey, Install, self._render, gap_us=HOUR_US, capacity=capacity, places=lambda key: key[:1]
         )
-        self._logons = Recent(str, list[RemoteLogon], _MAX_HOSTS)
+        self._visits = Visits()
+        self._customs = Customs()
         self.tables = (self._installs,)
 
     def observe(self, event_id: int, event: Event) -> None:
@@ -113,23 +105,17 @@ class RemoteServices(SessionBehaviour):
             self._installed(host, event_id, event)
 
     def memory(self) -> bytes:
-        return self._logons.dump()
+        return msgspec.msgpack.encode([self._visits.dump(), self._customs.dump()])
 
     def recall(self, memory: bytes) -> None:
-        self._logons.load(memory)
+        visits, customs = msgspec.msgpack.decode(memory, type=list[bytes])
+        self._visits.load(visits)
+        self._customs.load(customs)
 
     def _logged_on(self, host: str, event: Event) -> None:
-        source = source_of(event)
-        if source is None or event.outcome != "success" or not is_persons(event):
-            return
-        logon_id = logon_id_of(event, "TargetLogonId")
-        logon = RemoteLogon(event.at_us, source, user_name(event.user or ""), logon_id)
-        logons = self._logons.get(host) or []
-        bisect.insort(logons, logon, key=lambda known: known.at_us)
-        del logons[:-_MAX_LOGONS]
-        self._logons.put(host, logons)
-        for key, install in self._installs.fired_at(host):
-            if key.host == host:
+        logon = self._visits.note(host, event)
+        for key, install in self._installs.fired_at(host) if logon else ():
+            if key.host == host and logon is not None:
                 self._match(key, install, [logon])
 
     def _installed(self, host: str, event_id: int, event: Event) -> None:
@@ -140,21 +126,27 @@ class RemoteServices(SessionBehaviour):
         install.path = max(install.path, str(event.more.get("service.path") or ""))
         install.count += event.count
         install.remember(event_id, event.at_us)
-        if event.user and not event.user.startswith(_SID_OF_A_DOMAIN):
-            install.users.add(user_name(event.user))
-        if logon_id := logon_id_of(event, "SubjectLogonId"):
-            install.logon_ids.add(logon_id)
+        install.done_by(event.user, logon_id_of(event, "SubjectLogonId"))
         if not install.fired_event_id:
             self._installs.fire(key, install, event_id, event.at_us, self.name, *key, install.first_us)
         self._installs.mark(key, install)
-        self._match(key, install, self._logons.get(host) or [])
+        self._note_custom(key, install, event.at_us)
+        self._match(key, install, self._visits.at(host))
+
+    def _note_custom(self, key: ServiceKey, install: Install, at_us: int) -> None:
+        """The same service, version numbers aside, on many hosts or since a day is how software is deployed."""
+        noted = self._customs.note(key.host, at_us, key.service, install.path.casefold())
+        install.sort = noted.sort
+        install.is_customary = self._customs.is_customary(noted.sort, install.first_us)
+        for host in noted.hosts:
+            for other_key, other in self._installs.fired_at(host):
+                if other.sort == noted.sort and not other.is_customary:
+                    other.is_customary = True
+                    self._installs.mark(other_key, other)
 
     def _match(self, key: ServiceKey, install: Install, logons: list[RemoteLogon]) -> None:
         """Finds the log-on that most likely created a service, whatever came first."""
-        known = [install.logon] if install.logon else []
-        best = max((*logons, *known), key=lambda logon: _rank(install, logon), default=None)
-        if best is not None and not _closeness(install, best):
-            best = None
+        best = best_logon(install, logons)
         if best != install.logon:
             install.logon = best
             self._installs.mark(key, install)
@@ -172,6 +164,8 @@ class RemoteServices(SessionBehaviour):
         if logon is not None and is_remote:
             reasons.append(_how_sure(install, logon, shown(logon.source, names, logon.at_us), host.name))
         reasons += signs
+        if install.is_customary:
+            reasons.append(f"nothing new: the same was created a day before, or on {CUSTOM_HOSTS} hosts or more")
         users = sorted({*install.users, *([logon.user] if logon and is_remote else [])} - {""})
         title = f"service {install.service} created on {host.name}"
         return Detection(
@@ -195,13 +189,11 @@ class RemoteServices(SessionBehaviour):
 
 def _how_sure(install: Install, logon: RemoteLogon, source: str, host: str) -> str:
     who = logon.user or "somebody"
-    closeness = _closeness(install, logon)
-    if closeness == _EXACT:
+    sure = closeness(install, logon)
+    if sure == EXACT:
         return f"{who} made it in a session that came from {source}"
-    apart_us = install.first_us - logon.at_us
-    when = f"{duration(abs(apart_us))} {'before' if apart_us >= 0 else 'after'}" if apart_us else "at the same moment"
-    doubt = "" if closeness == _SAME_USER else "; the log does not say who made the service"
-    return f"{who} had logged on to {host} from {source} {when}{doubt}"
+    doubt = "" if sure == SAME_USER else "; the log does not say who made the service"
+    return f"{who} had logged on to {host} from {source} {how_long_before(install, logon)}{doubt}"
 
 
 def _signs(install: Install) -> list[str]:
@@ -213,28 +205,18 @@ def _signs(install: Install) -> list[str]:
 
 
 def _points(install: Install, *, is_remote: bool, is_suspicious: bool) -> float:
+    if install.is_customary and not _RUNS_CODE.search(install.path):
+        return customary_points(_points_of_new(install, is_remote=is_remote, is_suspicious=is_suspicious))
+    return _points_of_new(install, is_remote=is_remote, is_suspicious=is_suspicious)
+
+
+def _points_of_new(install: Install, *, is_remote: bool, is_suspicious: bool) -> float:
     if not is_remote or install.logon is None:
         return LOCAL_SUSPICIOUS_POINTS if is_suspicious else LOCAL_POINTS
-    sure = _closeness(install, install.logon) > _NEAR
+    sure = closeness(install, install.logon) > NEAR
     return (REMOTE_POINTS if sure else NEAR_POINTS) + (SUSPICIOUS_POINTS if is_suspicious else 0)
 
 
 def _techniques(*, is_remote: bool, runs_powershell: bool) -> tuple[str, ...]:
     remote = ("T1569.002", "T1021.002") if is_remote else ()
     return ("T1543.003", *remote, *(("T1059.001",) if runs_powershell else ()))
-
-
-def _rank(install: Install, logon: RemoteLogon) -> tuple[int, int, int, str, str]:
-    apart_us = abs(logon.at_us - install.first_us)
-    return _closeness(install, logon), -apart_us, -logon.at_us, logon.source, logon.user
-
-
-def _closeness(install: Install, logon: RemoteLogon) -> int:
-    """How sure it is that a log-on created a service; 0 if it did not."""
-    if logon.logon_id and logon.logon_id in install.logon_ids:
-        return _EXACT
-    if not install.first_us - LOGON_BEFORE_US <= logon.at_us <= install.last_us + LOGON_AFTER_US:
-        return 0
-    if logon.user in install.users:
-        return _SAME_USER
-    return 0 if install.users else _NEAR

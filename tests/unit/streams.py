@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 from hypothesis import strategies as st
 
 from pandora_core.detect.behaviour import Fired, Maker
@@ -21,6 +22,19 @@ OUTSIDE = ["203.0.113.9", "198.51.100.7"]
 INSIDE = ["10.0.0.5", "10.0.0.6", "10.0.0.7"]
 HOSTS = ["WS-5", "WS-6", "SRV-1"]
 USERS = ["alice", "bob", "carol"]
+COMMANDS = [
+    "powershell.exe -nop -w hidden -enc SQBFAFgAIAAnAGgAZQBsAGwAbwAnAA==",
+    "cmd.exe /c ipconfig /flushdns",
+    "vssadmin.exe delete shadows /all /quiet",
+    "whoami.exe /all",
+    "notepad.exe letter.txt",
+]
+PARENTS = [
+    "C:\\Windows\\explorer.exe",
+    "C:\\Windows\\System32\\wbem\\WmiPrvSE.exe",
+    "C:\\Windows\\System32\\services.exe",
+    "C:\\Program Files\\Office\\WINWORD.EXE",
+]
 
 
 def at(minutes: float = 0, seconds: float = 0) -> int:
@@ -107,6 +121,12 @@ def ticket(at_us: int, source: str = INSIDE[0], service: str = "WS-6$", user: st
     )
 
 
+def weak_ticket(at_us: int, source: str = INSIDE[0], service: str = "svc-sql", user: str = "alice") -> Event:
+    """A service ticket that is encrypted with RC4."""
+    event = ticket(at_us, source, service, user)
+    return msgspec.structs.replace(event, more={**event.more, "kerberos.encryption": "rc4-hmac"})
+
+
 def connection(
     at_us: int,
     source: str = INSIDE[0],
@@ -174,6 +194,72 @@ def service(
         host=host,
         user=user,
         more={**more, **({"winlog.event_data.SubjectLogonId": logon_id} if logon_id else {})},
+    )
+
+
+def process(
+    at_us: int,
+    command: str = r"powershell.exe -nop -w hidden -enc SQBFAFgAIAAnAGgAZQBsAGwAbwAnAA==",
+    parent: str = r"C:\Windows\System32\cmd.exe",
+    host: str = "WS-6.corp.example",
+    user: str = "alice",
+    logon_id: str = "0xabc",
+    image: str | None = None,
+) -> Event:
+    """A program that Sysmon saw start."""
+    name = command.partition(" ")[0].strip('"').rpartition("\\")[2]
+    return Event(
+        at_us=at_us,
+        dataset="windows.sysmon",
+        category="process",
+        action="process-started",
+        code="1",
+        host=host,
+        user=user,
+        more={
+            "process.executable": image or f"C:\\Windows\\System32\\{name}",
+            "process.command_line": command,
+            "process.parent.executable": parent,
+            "winlog.event_data.LogonId": logon_id,
+        },
+    )
+
+
+def windows_event(
+    at_us: int,
+    category: str,
+    action: str,
+    code: str = "1",
+    *,
+    dataset: str = "windows.security",
+    host: str = "WS-6.corp.example",
+    user: str | None = None,
+    source: str | None = None,
+    outcome: str | None = "success",
+    **more: object,
+) -> Event:
+    """Any event of a Windows host; names of ``more`` have ``__`` for a dot, fields of EventData a capital letter."""
+    named = {
+        f"winlog.event_data.{name}" if name[0].isupper() else name.replace("__", "."): value
+        for name, value in more.items()
+    }
+    return Event(
+        at_us=at_us,
+        dataset=dataset,
+        category=category,
+        action=action,
+        outcome=outcome,
+        code=code,
+        host=host,
+        user=user,
+        source_ip=source,
+        more=named,  # type: ignore[arg-type]
+    )
+
+
+def admin_share(at_us: int, source: str = INSIDE[0], host: str = "WS-6.corp.example", user: str = "alice") -> Event:
+    return windows_event(
+        at_us, "file", "share-accessed", "5140", host=host, user=user, source=source, share__name="ADMIN$"
     )
 
 
@@ -281,6 +367,9 @@ def _singles(times: st.SearchStrategy[int], cluster: int) -> st.SearchStrategy[l
             user=st.none() | _users,
             logon_id=st.none() | _logon_ids,
         ),
+        st.builds(process, times, st.sampled_from(COMMANDS), st.sampled_from(PARENTS), _hosts, _users, _logon_ids),
+        st.builds(admin_share, times, _places, _hosts, _users),
+        st.builds(weak_ticket, times, _places, st.sampled_from(["svc-a", "svc-b", "svc-c", "WS-5$"]), _users),
         st.builds(lambda t, pair: own_connection(t, pair[1], pair[0]), times, names),
         st.builds(lambda t, pair: lease(t, pair[1].lower(), pair[0]), times, names),
     )

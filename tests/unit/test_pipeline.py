@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from pandora_core.detect import alerts as alerts_module
 from pandora_core.detect import (
+    customs,
     edges,
     first_logons,
+    host_signs,
     kinds,
     logons,
     names,
@@ -23,12 +25,16 @@ from pandora_core.detect import (
     services,
     sessions,
     signatures,
+    spread,
     strands,
+    tickets,
+    visits,
 )
 from pandora_core.detect.alerts import alerts_of, entity_score
 from pandora_core.detect.behaviour import Fired
 from pandora_core.detect.edges import Edge
 from pandora_core.detect.first_logons import FirstLogons
+from pandora_core.detect.host_signs import HostSigns
 from pandora_core.detect.logons import FailedLogons
 from pandora_core.detect.pipeline import Pipeline
 from pandora_core.detect.rare_alerts import RareAlerts
@@ -36,6 +42,9 @@ from pandora_core.detect.scans import Scans
 from pandora_core.detect.services import RemoteServices
 from pandora_core.detect.sessions import digest
 from pandora_core.detect.signatures import Signatures
+from pandora_core.detect.signs import book
+from pandora_core.detect.spread import SpreadLogons
+from pandora_core.detect.tickets import Roasting
 from pandora_core.model import Alert, EntityRef, Event
 from tests.unit.streams import at, connection, ids_alert, late_streams, own_connection, ssh, streams, windows_logon
 
@@ -73,6 +82,9 @@ def cramped() -> Pipeline:
             lambda context: Scans(context, capacity=1, max_probed=3),
             lambda context: Signatures(context, capacity=2),
             lambda context: RareAlerts(context, capacity=2),
+            lambda context: SpreadLogons(context, capacity=2),
+            lambda context: Roasting(context, capacity=2),
+            lambda context: HostSigns(context, capacity=2, max_customs=2),
             lambda context: RemoteServices(context, capacity=1),
         ],
         max_places=2,
@@ -234,6 +246,12 @@ def test_the_version_is_raised_with_every_threshold() -> None:
         sessions,
         signatures,
         strands,
+        book,
+        customs,
+        host_signs,
+        spread,
+        tickets,
+        visits,
     )
     thresholds = [
         (module.__name__, name, value)
@@ -245,4 +263,4 @@ def test_the_version_is_raised_with_every_threshold() -> None:
         (name, key, sorted(map(repr, value)) if isinstance(value, frozenset) else value)
         for name, key, value in thresholds
     ]
-    assert (Pipeline.VERSION, digest(*text)) == ("2", "8197abb123e2")
+    assert (Pipeline.VERSION, digest(*text)) == ("3", "04ef376dd0e3")

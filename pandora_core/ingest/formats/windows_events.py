@@ -102,4 +102,5 @@ _CHANNELS = {
     "microsoft-windows-wmi-activity/operational": "wmi",
     "microsoft-windows-winrm/operational": "winrm",
     "microsoft-windows-windows defender/operational": "defender",
+    "microsoft-windows-windows firewall with advanced security/firewall": "firewall",
 }

@@ -178,6 +178,8 @@ _SECURITY: dict[int, Meaning] = {
     **dict.fromkeys((4730, 4734, 4758), _group("group-deleted")),
     **dict.fromkeys((4735, 4737, 4755), _group("group-changed")),
     4739: Meaning("configuration", "domain-policy-changed", "success", _SUBJECT),
+    4826: Meaning("configuration", "boot-changed", "success", _SUBJECT),
+    **dict.fromkeys((4946, 4947, 4948, 4950), Meaning("configuration", "firewall-changed", "success")),
     4768: _ticket("kerberos-tgt"),
     4769: _ticket("kerberos-service"),
     4770: _ticket("kerberos-renewal"),
@@ -224,6 +226,9 @@ _SCM = "Service Control Manager"
 
 _SYSTEM: dict[int, Meaning] = {
     104: Meaning("configuration", "log-cleared", "success", _SUBJECT, provider="Microsoft-Windows-Eventlog"),
+    5805: Meaning(
+        "authentication", "netlogon-refused", "failure", source=Peer("", "", "param1"), provider="NETLOGON"
+    ),
     7000: Meaning("process", "service-failed", "failure", texts=_SERVICE, provider=_SCM),
     7009: Meaning("process", "service-failed", "failure", texts=(("service.name", "param2"),), provider=_SCM),
     **dict.fromkeys((7031, 7034), Meaning("process", "service-crashed", "failure", texts=_SERVICE, provider=_SCM)),
@@ -244,6 +249,15 @@ _APPLICATION: dict[int, Meaning] = {
     **dict.fromkeys(
         (18453, 18454, 18455),
         Meaning("authentication", "logon", "success", _SQL_USER, fill=details.sql_server, provider="MSSQL"),
+    ),
+    15457: Meaning("configuration", "sql-option-changed", "success", provider="MSSQL"),
+    15281: Meaning("process", "command-shell-used", "failure", provider="MSSQL"),
+    **dict.fromkeys((325, 326, 327), Meaning("file", "database-attached", "success", provider="ESENT")),
+    3001: Meaning(
+        "process",
+        "process-exited-silently",
+        texts=(("process.executable", "param2"),),
+        provider="Microsoft-Windows-ProcessExitMonitor",
     ),
     18456: Meaning("authentication", "logon", "failure", _SQL_USER, fill=details.sql_server, provider="MSSQL"),
 }
@@ -381,9 +395,25 @@ _DEFENDER: dict[int, Meaning] = {
     5013: Meaning("configuration", "defence-changed", "failure"),
 }
 
+_TRANSFER = Meaning("network", "transfer-started", "success")
+
+_BITS: dict[int, Meaning] = {
+    3: _TRANSFER._replace(texts=(("user.name", "owner"), ("process.executable", "processPath"))),
+    **dict.fromkeys((59, 60, 61), _TRANSFER._replace(texts=(("url.full", "url"),))),
+}
+
+_FIREWALL_CHANGED = Meaning("configuration", "firewall-changed", "success")
+
+_FIREWALL: dict[int, Meaning] = {
+    **dict.fromkeys((2002, 2003, 2004, 2005, 2006, 2033), _FIREWALL_CHANGED),
+    2097: _FIREWALL_CHANGED,
+}
+
 _LOGS = {
     "application": _APPLICATION,
+    "bits-client": _BITS,
     "defender": _DEFENDER,
+    "firewall": _FIREWALL,
     "powershell": _POWERSHELL,
     "security": _SECURITY,
     "sysmon": _SYSMON,
