@@ -1,20 +1,24 @@
 """Owns the finding of chains: moves that lead on from where another one led, as an intruder's do.
 
 After Hopper (Ho et al., "Hopper: Modeling and Detecting Lateral Movement", USENIX Security 2021): a path through
-several hosts counts where its hops are causally possible, and most where the credentials change on the way. Here a
-chain's bits are those of its hops, less what a long wait between two hops makes likely by chance.
+several hosts counts where its hops are causally possible, and most where the credentials change on the way.
+
+A chain's bits say how seldom it would come together by chance: of each hop, how few moves of the same graph are as
+unusual, and of each wait between hops, how seldom an unusual move leads into any one host within that time. With N
+moves about N / 2^bits such chains are to be expected though nobody intrudes.
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from bisect import bisect_left
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from pandora_core.graph.history import Move
-from pandora_core.model import DAY_US, HOUR_US, MINUTE_US
+from pandora_core.model import DAY_US, MINUTE_US
 
 MAX_HOPS = 6
 MAX_WAIT_US = 7 * DAY_US
@@ -23,8 +27,11 @@ MAX_WAIT_US = 7 * DAY_US
 CLOCKS_US = 20 * MINUTE_US
 """By how much the clocks of two hosts may differ: a hop this much before the one that it follows still follows it."""
 
-HOP_BITS = 5.0
-"""A hop with less evidence is not worth following."""
+HOP_BITS = 1.0
+"""What is as usual as half of all moves is no hop."""
+
+CREDENTIALS_BITS = 1.0
+"""What a change of credentials on the way adds, once: half of the chance chains have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,7 @@ class Chain:
 
     moves: tuple[Move, ...]
     bits: float
+    by_chance: float
     has_new_credentials: bool
 
     @property
@@ -43,27 +51,34 @@ class Chain:
         return f"{hosts} as {', then as '.join(users)}"
 
 
-def chains_of(moves: Sequence[Move], bits: Sequence[float], least_bits: float) -> list[Chain]:
-    """Chains of at least two hops and ``least_bits``, the strongest first; no move is in two of them."""
-    steps = _Steps(moves, bits)
+def chains_of(moves: Sequence[Move], bits: Sequence[float], most_by_chance: float = 1.0) -> list[Chain]:
+    """Chains of at least two hops of which so many or fewer are expected by chance, the strongest first.
+
+    ``bits`` is the evidence for each move, which counts only by its order. No move is in two chains.
+    """
+    steps = _Steps(moves, _hop_bits(moves, bits))
     chains: list[Chain] = []
     taken: set[int] = set()
-    for total, hops, end in steps.ends(least_bits):
+    least = math.log2(max(len(moves), 1) / most_by_chance)
+    for total, hops, end in steps.ends(least - CREDENTIALS_BITS):
         numbers = steps.traced(end, hops)
         if taken.isdisjoint(numbers):
-            taken.update(numbers)
-            chains.append(_chain([moves[number] for number in numbers], total))
-    return chains
+            chain = _chain([moves[number] for number in numbers], total, len(moves))
+            if chain.by_chance <= most_by_chance:
+                taken.update(numbers)
+                chains.append(chain)
+    return sorted(chains, key=lambda chain: (-chain.bits, _order(chain.moves[-1])))
+
+
+def tail_bits(bits: Sequence[float]) -> list[float]:
+    """For each number −log2 of the share of numbers that are as great."""
+    ordered = sorted(bits)
+    return [round(math.log2((len(bits) + 1) / (len(bits) - bisect_left(ordered, value) + 1)), 2) for value in bits]
 
 
 def follows(move: Move, earlier: Move) -> bool:
     """Whether a move can be what somebody did next who had come by an earlier one."""
     return -CLOCKS_US <= move.first_us - earlier.first_us <= MAX_WAIT_US
-
-
-def wait_bits(move: Move, earlier: Move) -> float:
-    """What a wait costs: one bit for each doubling beyond an hour."""
-    return math.log2(max(abs(move.first_us - earlier.first_us) / HOUR_US, 1.0))
 
 
 class _Steps:
@@ -75,6 +90,11 @@ class _Steps:
         kept = [number for number, value in enumerate(bits) if value >= HOP_BITS]
         for number in kept:
             self._into[moves[number].target].append(number)
+        span_us = max((move.first_us for move in moves), default=0) - min(
+            (move.first_us for move in moves), default=0
+        )
+        hosts = len({host for move in moves for host in (move.source, move.target)})
+        self._rate = len(kept) / max(span_us, DAY_US) / max(hosts, 1)
         self._best: list[dict[int, tuple[float, int]]] = [{}, {number: (bits[number], -1) for number in kept}]
         while len(self._best) <= MAX_HOPS and self._best[-1]:
             self._best.append(dict(self._longer(kept)))
@@ -102,7 +122,7 @@ class _Steps:
         for number in kept:
             move = moves[number]
             before = [
-                (known[earlier][0] - wait_bits(move, moves[earlier]), earlier)
+                (known[earlier][0] + self._wait_bits(move, moves[earlier]), earlier)
                 for earlier in self._into.get(move.source, ())
                 if earlier in known and moves[earlier].source != move.target and follows(move, moves[earlier])
             ]
@@ -110,10 +130,23 @@ class _Steps:
                 total, earlier = max(before, key=lambda found: (found[0], _order(moves[found[1]])))
                 yield number, (total + self._bits[number], earlier)
 
+    def _wait_bits(self, move: Move, earlier: Move) -> float:
+        """How seldom an unusual move leads into a host within such a wait, clocks that differ included."""
+        expected = self._rate * (abs(move.first_us - earlier.first_us) + CLOCKS_US)
+        return max(-math.log2(expected), 0.0) if expected else 0.0
 
-def _chain(moves: list[Move], bits: float) -> Chain:
+
+def _hop_bits(moves: Sequence[Move], bits: Sequence[float]) -> list[float]:
+    """Tail bits, less those that it costs to choose among the hops of who goes everywhere, as scanners do."""
+    tails = tail_bits(bits)
+    fans = Counter((move.source, move.user) for move, tail in zip(moves, tails, strict=True) if tail >= HOP_BITS)
+    return [tail - math.log2(max(fans[move.source, move.user], 1)) for move, tail in zip(moves, tails, strict=True)]
+
+
+def _chain(moves: list[Move], bits: float, among: int) -> Chain:
     changed = any(move.user != earlier.user for earlier, move in pairwise(moves))
-    return Chain(tuple(moves), bits, changed)
+    total = round(bits + CREDENTIALS_BITS * changed, 2)
+    return Chain(tuple(moves), total, among * 2.0**-total, changed)
 
 
 def _order(move: Move) -> tuple[str, str, str]:

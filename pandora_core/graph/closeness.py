@@ -28,8 +28,8 @@ _MAX_TRIALS = 120
 class Walk(Protocol):
     """A walk on a graph that says where its walker is found."""
 
-    def average(self, start: ArrayLike) -> NDArray[Any]:
-        """The chance of each node for a walker who begins at a node, or spread over nodes by weight."""
+    def average(self, start: ArrayLike | None = None) -> NDArray[Any]:
+        """The chance of each node for a walker who begins at a node, or spread over nodes by weight; see the walk."""
         ...
 
 
@@ -63,7 +63,7 @@ class Contest:
         said = listed(
             [f"{score.walk} {score.bits:.2f} ({score.low:.2f} to {score.high:.2f})" for score in self.scores]
         )
-        clear = len(self.scores) < 2 or self.scores[0].high < self.scores[1].low
+        clear = len(self.scores) > 1 and self.scores[0].high < self.scores[1].low
         lead = f"the {self.best} foretold best" if clear else f"no walk is clearly better; the {self.best} is used"
         return f"{lead} where {self.trials} new ways of the history led, in bits of surprise: {said}"
 
@@ -86,7 +86,10 @@ class Closeness:
         self._found: dict[tuple[str, str], NDArray[Any]] = {}
 
     def bits(self, move: Move) -> dict[str, float]:
-        """−log2 of the share of hosts that were no closer than the target; nothing where the source had no ways."""
+        """−log2 of the share of hosts that were farther than the target, half of the equally far ones among them.
+
+        Nothing where the source had no ways: there is nowhere to walk.
+        """
         self._turn_to(move.day)
         source, target = self._hosts[move.source], self._hosts[move.target]
         if source >= len(self._known) or not self._known[source]:
@@ -98,8 +101,9 @@ class Closeness:
         if chances is None:
             chances = self._found[name, host] = walk.average(source)[: len(self._hosts)]
         others = np.flatnonzero(self._known[: len(self._hosts)])
-        no_closer = int(np.count_nonzero(chances[others] <= chances[target] * (1 + 1e-6)))
-        return round(-math.log2((no_closer + 1) / (len(others) + 1)), 2)
+        near = np.abs(chances[others] - chances[target]) <= 1e-6 * chances[target]
+        farther = np.count_nonzero((chances[others] < chances[target]) & ~near) + np.count_nonzero(near) / 2
+        return round(-math.log2((float(farther) + 1) / (len(others) + 1)), 2)
 
     def _turn_to(self, day: int) -> None:
         if day == self._day:
@@ -125,8 +129,10 @@ def contest_of(history: History, walks: Walks) -> Contest:
     if len(asked) < LEAST_TRIALS:
         return Contest(next(iter(walks)), (), len(asked))
     scores = [_score(name, [found[name] for found in asked]) for name in walks]
+    first = scores[0]
     scores.sort(key=lambda score: (score.bits, score.walk))
-    return Contest(scores[0].walk, tuple(scores), len(asked))
+    best = scores[0] if scores[0].high < first.low else first
+    return Contest(best.walk, tuple(scores), len(asked))
 
 
 def _score(walk: str, bits: Sequence[float]) -> Score:

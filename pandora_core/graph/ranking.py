@@ -8,30 +8,34 @@ them only as walks.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pandora_core.detect.words import amount
-from pandora_core.graph.chains import HOP_BITS, Chain, chains_of
+from pandora_core.graph.chains import Chain, chains_of
 from pandora_core.graph.closeness import Closeness, Contest, Walks, contest_of
-from pandora_core.graph.evidence import Part, parts_of
+from pandora_core.graph.evidence import MAX_BITS, Part, parts_of
 from pandora_core.graph.history import History, Move
 from pandora_core.graph.moment import Moment
-from pandora_core.graph.pagerank import UndirectedWalk
+from pandora_core.graph.pagerank import RandomWalk, UndirectedWalk
 
 LEAST_BITS = 2.5
 """A log-on with less evidence is not offered as lateral movement."""
 
-CHAIN_BITS = 2 * HOP_BITS
-MAX_WALKED = 400
+MAX_WALKED = 200
 """The walks are asked about so many moves, those with most evidence first."""
 
 INSUFFICIENT = "insufficient evidence"
 
 
 CLASSICAL: Walks = {"random walk": UndirectedWalk}
+"""The walks of which each ranking asks how close two hosts are; where none is clearly better the first is used."""
+
+PAGERANK: Walks = {"PageRank": RandomWalk}
+"""The walks of which each ranking asks what a host means to the network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,8 @@ class RankedHost:
     host: str
     bits: float
     reasons: tuple[str, ...]
+    standing: Mapping[str, float]
+    """By walk, what share of time a walker on all log-ons spends there: what the host means to the network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,7 @@ class Ranking:
     verdict: str = ""
 
 
-def rank(moment: Moment, walks: Walks = CLASSICAL, since_us: int = 0) -> Ranking:
+def rank(moment: Moment, walks: Walks = CLASSICAL, standings: Walks = PAGERANK, since_us: int = 0) -> Ranking:
     """Ranks the moves of a moment that were first seen after ``since_us``, with all before as their history."""
     history = History(moment)
     contest = contest_of(history, walks)
@@ -88,7 +94,7 @@ def rank(moment: Moment, walks: Walks = CLASSICAL, since_us: int = 0) -> Ranking
     for number, (part, _) in walked.items():
         parts[number] = _sorted((*parts[number], part)) if part.bits else parts[number]
         bits[number] = total_of(parts[number])
-    chains = tuple(chain for chain in chains_of(history.moves, bits, CHAIN_BITS) if _ends_after(chain, since_us))
+    chains = tuple(chain for chain in chains_of(history.moves, bits) if _ends_after(chain, since_us))
     _credit(history.moves, chains, parts, bits)
     before = _Before(history.moves, bits)
     ranked = [
@@ -100,7 +106,7 @@ def rank(moment: Moment, walks: Walks = CLASSICAL, since_us: int = 0) -> Ranking
     ]
     ranked.sort(key=lambda one: (-one.bits, one.move.source, one.move.target, one.move.user))
     verdict = "" if ranked else f"{INSUFFICIENT}: {_why(history)}"
-    return Ranking(tuple(ranked), chains, _hosts(ranked), contest, verdict)
+    return Ranking(tuple(ranked), chains, _hosts(moment, ranked, standings), contest, verdict)
 
 
 def total_of(parts: Iterable[Part]) -> float:
@@ -132,19 +138,22 @@ def _walked(
 
 
 def _credit(moves: Sequence[Move], chains: Iterable[Chain], parts: list[tuple[Part, ...]], bits: list[float]) -> None:
-    """Gives each hop of a chain half of what speaks for the others."""
+    """Gives each hop of a chain what makes the chain more than chance."""
     numbers = {(move.source, move.target, move.user): number for number, move in enumerate(moves)}
     for chain in chains:
         for move in chain.moves:
             number = numbers[move.source, move.target, move.user]
-            rest = round(min(max(chain.bits - bits[number], 0) / 2, 12.0), 2)
             changed = ", with other credentials on the way" if chain.has_new_credentials else ""
-            part = Part("chain", rest, f"a hop of {chain.words}{changed}")
+            part = Part("chain", _chain_bits(chain), f"a hop of {chain.words}{changed}")
             parts[number] = _sorted((*parts[number], part))
     for chain in chains:
         for move in chain.moves:
             number = numbers[move.source, move.target, move.user]
             bits[number] = total_of(parts[number])
+
+
+def _chain_bits(chain: Chain) -> float:
+    return round(min(max(-math.log2(chain.by_chance), 0.0), MAX_BITS), 2)
 
 
 class _Before:
@@ -174,8 +183,10 @@ class _Before:
         return counted
 
 
-def _hosts(ranked: Sequence[RankedMove]) -> tuple[RankedHost, ...]:
+def _hosts(moment: Moment, ranked: Sequence[RankedMove], standings: Walks) -> tuple[RankedHost, ...]:
     """Hosts by the strongest move to or from them, and a quarter of the next."""
+    adjacency, index = moment.adjacency(), moment.index()
+    shares = {name: make(adjacency).average() for name, make in standings.items()} if ranked else {}
     by_host: dict[str, list[RankedMove]] = defaultdict(list)
     for one in ranked:
         by_host[one.move.source].append(one)
@@ -185,6 +196,7 @@ def _hosts(ranked: Sequence[RankedMove]) -> tuple[RankedHost, ...]:
             host,
             round(list_[0].bits + sum(one.bits for one in list_[1:2]) / 4, 1),
             tuple(f"{one.move.source} → {one.move.target}: {one.reasons[0]}" for one in list_[:3] if one.reasons),
+            {name: float(share[index[host]]) for name, share in shares.items()},
         )
         for host, list_ in by_host.items()
     ]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from pandora_core.graph.closeness import Walks
-from pandora_core.graph.ranking import CLASSICAL
+from pandora_core.graph.ranking import CLASSICAL, PAGERANK
 from pandora_core.quantum.walk import QuantumWalk, SzegedyWalk
 
-WALKS: Walks = {**CLASSICAL, "quantum walk": QuantumWalk, "Szegedy walk": SzegedyWalk}
-"""By the name under which each is shown; where none is clearly better the first, a classical one, is used."""
+WALKS: Walks = {**CLASSICAL, "quantum walk": QuantumWalk}
+"""By the name under which each is shown; where neither is clearly better the first, the classical one, is used."""
+
+STANDINGS: Walks = {**PAGERANK, "quantum PageRank": SzegedyWalk}
+"""What hosts mean to the network, by a random walk and by Szegedy's walk of the same Google matrix."""

@@ -7,6 +7,7 @@ random walk, and worth what the comparison on the same graph says (:mod:`pandora
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -45,21 +46,19 @@ class QuantumWalk:
         self.precision = precision
         self.hamiltonian = normalised(adjacency).astype(precision)
 
-    def average(self, start: ArrayLike, times: Floats = TIMES) -> Floats:
+    def average(self, start: ArrayLike | None = None, times: Floats = TIMES) -> Floats:
         """The chance to find the walker at each node, averaged over ``times``.
 
-        ``start`` is a node's number, or the weights ≥ 0 of the nodes over which it is spread in superposition. With K
-        terms and n nodes, (K + 1)·n numbers are held.
+        ``start`` is a node's number, or the weights ≥ 0 of the nodes over which it is spread in superposition; all
+        alike if not given. With K terms and n nodes, K·n numbers are held.
 
         The average is a quadratic form in the Chebyshev vectors; even ones are real, odd ones imaginary. Its singular
         vectors need about a third of the columns that one per time would.
         """
-        small_coefficient, small_singular = _DROPPED[self.precision]
-        coefficients = _coefficients(times, small_coefficient)
-        vectors = self._vectors(start, len(coefficients))
+        terms, mixtures = _mixtures(tuple(float(at) for at in times), self.precision)
+        vectors = self._vectors(start, terms)
         average = np.zeros(vectors.shape[1], dtype=self.precision)
-        for parity in (0, 1):
-            mix = _mixture(coefficients[parity::2], small_singular).astype(self.precision)
+        for parity, mix in enumerate(mixtures):
             for column in range(0, vectors.shape[1], _COLUMNS):
                 mixed = mix @ vectors[parity::2, column : column + _COLUMNS]
                 average[column : column + _COLUMNS] += np.einsum("ij,ij->j", mixed, mixed)
@@ -73,7 +72,7 @@ class QuantumWalk:
         spread: Floats = sum((part**2 for part in parts), np.zeros((len(times), vectors.shape[1])))
         return spread
 
-    def _vectors(self, start: ArrayLike, terms: int) -> Floats:
+    def _vectors(self, start: ArrayLike | None, terms: int) -> Floats:
         """T_k(H)·start in rows, by the recurrence T_k = 2 H T_{k−1} − T_{k−2}."""
         hamiltonian = self.hamiltonian
         vectors = np.zeros((max(terms, 2), hamiltonian.shape[0]), dtype=self.precision)
@@ -117,8 +116,7 @@ class SzegedyWalk:
 
         ``start`` is a node's number or weights over the nodes; uniform if not given, as for quantum PageRank.
         """
-        first = np.ones(self.size) if start is None else start
-        states = self._states(_amplitudes(first, self.size))
+        states = self._states(_amplitudes(start, self.size))
         average: Floats = np.mean([self._chances(*next(states)) for _ in range(steps)], axis=0)
         return average
 
@@ -148,6 +146,14 @@ class SzegedyWalk:
         return chances
 
 
+def neighbourhood(adjacency: sp.csr_array | sp.csr_matrix, centre: int, limit: int = 16) -> NDArray[np.int64]:
+    """The numbers of at most ``limit`` nodes to which the walk from ``centre`` comes most, itself first."""
+    chances = QuantumWalk(adjacency).average(centre)
+    order = np.argsort(-chances, kind="stable")
+    near: NDArray[np.int64] = np.concatenate([[centre], order[(order != centre) & (chances[order] > 0)]])[:limit]
+    return near
+
+
 def normalised(adjacency: sp.csr_array | sp.csr_matrix) -> sp.csr_array:
     """D^−½ (A + Aᵀ) D^−½ without loops, spectrum in [−1, 1]; rows of nodes without neighbours are empty."""
     weights = sp.csr_array(adjacency, dtype=np.float64)
@@ -161,8 +167,8 @@ def normalised(adjacency: sp.csr_array | sp.csr_matrix) -> sp.csr_array:
     return weights
 
 
-def _amplitudes(start: ArrayLike, size: int) -> Floats:
-    weights = np.asarray(start, dtype=np.float64)
+def _amplitudes(start: ArrayLike | None, size: int) -> Floats:
+    weights = np.ones(size) if start is None else np.asarray(start, dtype=np.float64)
     if weights.ndim == 0:
         weights = np.bincount([int(weights)], minlength=size).astype(np.float64)
     amplitudes: Floats = np.sqrt(weights / weights.sum())
@@ -183,6 +189,15 @@ def _signed(coefficients: Floats) -> Floats:
     """With the signs of (−i)^k within one parity: alternating."""
     signed: Floats = coefficients * np.where(np.arange(len(coefficients)) % 2, -1, 1)[:, None]
     return signed
+
+
+@lru_cache(maxsize=8)
+def _mixtures(times: tuple[float, ...], precision: Precision) -> tuple[int, tuple[Floats, Floats]]:
+    """How many Chebyshev terms the time average needs, and what to multiply the even and the odd ones with."""
+    small_coefficient, small_singular = _DROPPED[precision]
+    coefficients = _coefficients(np.array(times), small_coefficient)
+    even, odd = (_mixture(coefficients[parity::2], small_singular).astype(precision) for parity in (0, 1))
+    return len(coefficients), (even, odd)
 
 
 def _mixture(coefficients: Floats, small: float) -> Floats:

@@ -1,8 +1,8 @@
 """Measures the continuous-time quantum walk beside ``expm_multiply`` and PageRank, in time, memory and error.
 
 Run with ``python -m tests.benchmarks.bench_walk [speed|scale|szegedy …]``. Graphs are random, of mean degree 10;
-times are ``linspace(50/64, 50, 64)``; wall times, the best of a few runs, of everything in one process. PageRank is the
-power iteration r ← d·Pᵀr + (1 − d)/n on a prebuilt scipy matrix until the change is below 1e-10 in sum. Peak memory
+times are ``linspace(50/64, 50, 64)``; wall times, the best of a few runs, of everything in one process. PageRank is
+the power iteration r ← d·Pᵀr + (1 − d)/n on a prebuilt scipy matrix until the change is below 1e-10 in sum. Peak memory
 is the whole process, making of the graph included (Linux).
 """
 
@@ -63,7 +63,7 @@ def scale() -> None:
 def one_size(size: int, precision: str) -> str:
     adjacency = random_graph(size)
     walk = QuantumWalk(adjacency, "float32" if precision == "float32" else "float64")
-    repeats = REPEATS if size < 1_000_000 else 1
+    repeats = REPEATS if size < 1_000_000 else 2
     walk_s, _ = best(lambda: walk.average(START), repeats)
     status = Path("/proc/self/status").read_text(encoding="ascii")
     peak_mib = int(status.partition("VmHWM:")[2].split()[0]) / 1024

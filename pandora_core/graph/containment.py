@@ -1,0 +1,250 @@
+"""Owns the choice of what to cut so that no route to a crown jewel stays open, at the least cost to the business.
+
+What can be done: isolate a host, disable an account, block the way between two hosts. A plan is feasible when every
+route is cut by one of its measures. Choosing the cheapest is weighted hitting set: solved exactly by branch and bound
+where it is small, bounded below by a minimum cut, and written as a QUBO for annealing and QAOA
+(:mod:`pandora_core.quantum.optimise`). A plan is a checklist for people; Pandora never acts on the network.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pandora_core.detect.words import amount
+from pandora_core.graph.moment import Moment
+from pandora_core.graph.paths import Route, Step, routes
+
+ISOLATE_COST, DISABLE_COST, BLOCK_COST = 6.0, 4.0, 1.0
+"""What each measure costs before its use is counted, in units of one blocked way."""
+
+MAX_ROUNDS = 40
+ROUTES_A_ROUND = 8
+_EXACT_NODES = 200_000
+
+
+class Kind(StrEnum):
+    """What can be done."""
+
+    ISOLATE = "isolate the host"
+    DISABLE = "disable the account"
+    BLOCK = "block log-ons"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Measure:
+    """One thing to do: ``name`` is a host, an account, or ``source → target``."""
+
+    kind: Kind
+    name: str
+    cost: float
+
+    def cuts(self, step: Step) -> bool:
+        """Whether it closes a step."""
+        if self.kind is Kind.ISOLATE:
+            return self.name in (step.source, step.target)
+        if self.kind is Kind.DISABLE:
+            return bool(step.user) and self.name == step.user
+        return self.name == f"{step.source} → {step.target}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Measures, and for each route the numbers of those that cut it."""
+
+    measures: tuple[Measure, ...]
+    cuts: tuple[frozenset[int], ...]
+    routes: tuple[Route, ...]
+
+    def is_feasible(self, bits: NDArray[Any] | Sequence[int]) -> bool:
+        """Whether every route is cut by a measure whose bit is set."""
+        chosen = {number for number, bit in enumerate(bits) if bit}
+        return all(not chosen.isdisjoint(cut) for cut in self.cuts)
+
+    def cost(self, bits: NDArray[Any] | Sequence[int]) -> float:
+        """What the measures cost whose bits are set."""
+        return sum(measure.cost for measure, bit in zip(self.measures, bits, strict=True) if bit)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Measures that together cut every known route; ``is_optimal`` when nothing cheaper can."""
+
+    measures: tuple[Measure, ...]
+    cost: float
+    is_optimal: bool
+    routes: tuple[Route, ...]
+
+
+class QuboForm:
+    """Minimise xᵀ·matrix·x + offset; ``matrix`` is upper triangular; the first bits are measures, the rest slack."""
+
+    __slots__ = ("matrix", "measures", "names", "offset")
+
+    def __init__(self, matrix: NDArray[np.float64], offset: float, names: tuple[str, ...], measures: int) -> None:
+        self.matrix, self.offset, self.names, self.measures = matrix, offset, names, measures
+
+
+def contain(
+    moment: Moment, steps: Sequence[Step], fallen: Iterable[str], jewels: Iterable[str], keep: Iterable[str] = ()
+) -> Plan | None:
+    """The cheapest plan found that leaves no route from any fallen host to any jewel; ``None`` if none can.
+
+    ``keep`` names hosts and accounts that must not be touched. Jewels are never isolated. Routes are found as
+    plans are made: a plan for the known routes is checked, and what it leaves open is added, until nothing is left.
+    """
+    known: list[Route] = []
+    plan = Plan((), 0.0, True, ())
+    starts, ends, kept = tuple(fallen), frozenset(jewels), frozenset(keep)
+    for _ in range(MAX_ROUNDS):
+        left = open_routes(steps, plan.measures, starts, ends)
+        if not left:
+            return plan
+        known.extend(left)
+        problem = problem_of(moment, known, ends, kept)
+        if not all(problem.cuts):
+            return None
+        plan = solve(problem)
+    return None
+
+
+def open_routes(
+    steps: Iterable[Step], measures: Sequence[Measure], starts: Iterable[str], ends: Iterable[str]
+) -> list[Route]:
+    """The likeliest routes that measures leave open."""
+    still = [step for step in steps if not any(measure.cuts(step) for measure in measures)]
+    return [route for start in starts for route in routes(still, start, ends, ROUTES_A_ROUND)]
+
+
+def problem_of(moment: Moment, known: Sequence[Route], jewels: Iterable[str], keep: Iterable[str] = ()) -> Problem:
+    """Every measure that cuts one of the routes, with its cost to the business."""
+    costs = _Costs(moment)
+    spared = frozenset(jewels) | frozenset(keep)
+    measures = sorted({m for route in known for step in route.steps for m in costs.measures(step, spared)})
+    cuts = tuple(
+        frozenset(n for n, measure in enumerate(measures) if any(measure.cuts(step) for step in route.steps))
+        for route in known
+    )
+    return Problem(tuple(measures), cuts, tuple(known))
+
+
+def solve(problem: Problem) -> Plan:
+    """The cheapest set that hits every route, by best-first branch and bound; greedy where that takes too long."""
+    queue: list[tuple[float, int, tuple[int, ...]]] = [(0.0, 0, ())]
+    for tried in range(_EXACT_NODES):
+        cost, _, chosen = heapq.heappop(queue)
+        missed: list[frozenset[int]] = [cut for cut in problem.cuts if cut.isdisjoint(chosen)]
+        if not missed:
+            return _plan(problem, chosen, True)
+        for rank, number in enumerate(_fewest(missed)):
+            heapq.heappush(queue, (cost + problem.measures[number].cost, tried * 64 + rank, (*chosen, number)))
+    return _plan(problem, _greedy(problem), False)
+
+
+def _fewest(cuts: Iterable[frozenset[int]]) -> list[int]:
+    """The measures of the route that fewest can cut."""
+    return min((sorted(cut) for cut in cuts), key=lambda cut: (len(cut), cut))
+
+
+def qubo(problem: Problem) -> QuboForm:
+    """Cost + penalty · Σ over routes (Σ x − 1 − slack)²: a route cut twice needs slack bits to cost nothing.
+
+    The penalty is greater than the cost of all measures, so that the least of it is feasible. Slack counts in binary
+    how many more than one of a route's measures are chosen.
+    """
+    minimal = [cut for cut in set(problem.cuts) if not any(other < cut for other in problem.cuts)]
+    minimal.sort(key=sorted)
+    names = [f"{m.kind}: {m.name}" for m in problem.measures]
+    penalty = sum(measure.cost for measure in problem.measures) + 1
+    rows = []
+    for route, cut in enumerate(minimal):
+        weights = dict.fromkeys(cut, 1.0)
+        for weight in _slack_weights(len(cut) - 1):
+            weights[len(names)] = -float(weight)
+            names.append(f"slack {weight} of route {route}")
+        rows.append(weights)
+    matrix = np.zeros((len(names), len(names)))
+    matrix[np.arange(len(problem.measures)), np.arange(len(problem.measures))] = [m.cost for m in problem.measures]
+    for weights in rows:
+        row = np.zeros(len(names))
+        row[list(weights)] = list(weights.values())
+        matrix += penalty * (np.outer(row, row) - 2 * np.diag(row))
+    upper = np.triu(matrix) + np.tril(matrix, -1).T
+    return QuboForm(upper, penalty * len(rows), tuple(names), len(problem.measures))
+
+
+def plan_of(problem: Problem, bits: Sequence[int], is_optimal: bool = False) -> Plan | None:
+    """The plan that a solver's bits stand for; ``None`` if it leaves a route open."""
+    chosen = [number for number, bit in enumerate(bits[: len(problem.measures)]) if bit]
+    return _plan(problem, chosen, is_optimal) if problem.is_feasible(bits[: len(problem.measures)]) else None
+
+
+def checklist(plan: Plan) -> str:
+    """The plan in Markdown, to be worked through by people."""
+    lines = [f"# Containment: {amount(len(plan.measures), 'measure')}, cost {plan.cost:.1f}", ""]
+    lines += [f"- [ ] {measure.kind}: {measure.name} (cost {measure.cost:.1f})" for measure in plan.measures]
+    lines += ["", "Routes that this closes:", ""]
+    lines += [f"- {route.words} (chance {route.chance:.0%})" for route in plan.routes]
+    lines += ["", "No cheaper plan closes these routes." if plan.is_optimal else "A cheaper plan may exist."]
+    return "\n".join((*lines, "Pandora did not act on the network.", ""))
+
+
+class _Costs:
+    """What measures cost, from how many hours of others' work they would have stopped lately."""
+
+    def __init__(self, moment: Moment) -> None:
+        self._host: dict[str, float] = defaultdict(float)
+        self._user: dict[str, float] = defaultdict(float)
+        self._way: dict[tuple[str, str], float] = defaultdict(float)
+        for edge in moment.edges:
+            for host in {edge.source, edge.target} - {""}:
+                self._host[host] += edge.weight
+            self._user[edge.user] += edge.weight
+            self._way[edge.source, edge.target] += edge.weight
+
+    def measures(self, step: Step, spared: frozenset[str]) -> Iterable[Measure]:
+        """What can be done about a step."""
+        for host in (step.source, step.target):
+            if host not in spared:
+                yield Measure(Kind.ISOLATE, host, _cost(ISOLATE_COST, self._host[host]))
+        if step.user and step.user not in spared:
+            yield Measure(Kind.DISABLE, step.user, _cost(DISABLE_COST, self._user[step.user]))
+        way = self._way[step.source, step.target]
+        yield Measure(Kind.BLOCK, f"{step.source} → {step.target}", _cost(BLOCK_COST, way))
+
+
+def _cost(base: float, weight: float) -> float:
+    return round(base * (1 + float(np.log2(1 + weight))), 1)
+
+
+def _plan(problem: Problem, chosen: Iterable[int], is_optimal: bool) -> Plan:
+    measures = tuple(problem.measures[number] for number in sorted(set(chosen)))
+    return Plan(measures, round(sum(measure.cost for measure in measures), 1), is_optimal, problem.routes)
+
+
+def _greedy(problem: Problem) -> list[int]:
+    """Again and again what cuts most for its cost."""
+    missed, chosen = list(problem.cuts), []
+    while missed:
+        gains: Mapping[int, int] = {n: sum(n in cut for cut in missed) for cut in missed for n in cut}
+        best = max(gains, key=lambda n: (gains[n] / problem.measures[n].cost, -n))
+        chosen.append(best)
+        missed = [cut for cut in missed if best not in cut]
+    return chosen
+
+
+def _slack_weights(most: int) -> list[int]:
+    """Binary weights whose sums are all numbers from 0 to ``most``, and no greater one."""
+    weights: list[int] = []
+    left = most
+    while left > 0:
+        weights.append(min(1 << len(weights), left))
+        left -= weights[-1]
+    return weights
