@@ -318,7 +318,8 @@ class Database:
 
     def _rows(self, query: str, *values: object) -> Iterator[Any]:
         with _explained(self.path):
-            yield from self._connection.execute(query, values)
+            for row in self._connection.execute(query, values):  # noqa: UP028 — `yield from` would close the cursor late
+                yield row
 
     def _run(self, statement: str, *values: object) -> None:
         self._connection.execute(statement, values)
@@ -383,15 +384,17 @@ def _check_first_page(path: Path) -> None:
     try:
         private_files.check_file(path)
         with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW), "rb", buffering=0) as file:
-            first = file.read(_FIRST_BYTES)
+            first, size = file.read(_FIRST_BYTES), os.fstat(file.fileno()).st_size
         journal = path.with_name(f"{path.name}-journal")
-        with contextlib.suppress(FileNotFoundError):
+        interrupted = os.path.lexists(journal)
+        if interrupted:
             private_files.check_file(journal)
     except FileNotFoundError:
         raise VaultError("there is no vault", where=str(path), hint="pandora vault init") from None
     except OSError as error:
         raise VaultError(f"it cannot be read ({error.strerror})", where=str(path)) from error
     fixed = {
+        "size": interrupted or size == int.from_bytes(first[28:32]) * PAGE_BYTES,
         "magic": first[:16] == b"SQLite format 3\0",
         "page size": first[16:18] == PAGE_BYTES.to_bytes(2),
         "rollback journal": first[18:24] == b"\x01\x01\x00\x40\x20\x20",
