@@ -10,7 +10,7 @@ from pandora_core.errors import RefusedError
 from pandora_core.scenario import truth
 from pandora_core.scenario.plan import Plan
 from pandora_core.scenario.simulate import Record, Scenario
-from pandora_core.scenario.writers import zeek_schema
+from pandora_core.scenario.writers import flows, zeek_schema
 
 _FLUSH_LINES = 20_000
 
@@ -87,6 +87,8 @@ class Folder:
         )
 
     def _open(self, record: Record) -> None:
+        if record.file == flows.FILE:
+            self._put(record.file, flows.HEADER)
         if self._has_headers and record.file.startswith(zeek_schema.FOLDER):
             log = record.file.removeprefix(zeek_schema.FOLDER).removesuffix(".log")
             for text in zeek_schema.opening(log, record.at_us):

@@ -91,6 +91,8 @@ class Plan:
     late_s: float = 600.0
     zeek_json: bool = False
     """Zeek writes JSON instead of tab-separated values."""
+    flows: bool = False
+    """A flow collector listens as well, and writes binetflow CSV."""
     only: str | None = None
     """``logons`` leaves out everything but the log-ons and tickets of Windows and the log-ons of sshd."""
 

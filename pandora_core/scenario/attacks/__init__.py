@@ -32,5 +32,5 @@ def campaigns(world: World) -> tuple[Campaign, ...]:
 
 def _chain(name: str) -> Chain:
     if name not in CHAINS:
-        raise ConfigError(f"no attack named {name!r}", where="scenario", hint=f"known: {', '.join(attacks())}")
+        raise ConfigError(f"no attack {name!r}", where="scenario", hint=f"known: {', '.join(attacks())}")
     return CHAINS[name]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from pandora_core.model import SECOND_US, iso
 from pandora_core.scenario.dice import Dice
@@ -25,6 +25,12 @@ def rfc3339(at_us: int) -> str:
 
 See = Callable[..., Iterable[Line]]
 """What a sensor makes of a happening of one kind."""
+
+
+class Sensor(Protocol):
+    """What a sensor sees, by kind of happening."""
+
+    sees: dict[type, See]
 
 
 class Clock:

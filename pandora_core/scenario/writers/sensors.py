@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pandora_core.scenario.happenings import ExplicitLogon, Happening, Logon, SshLogon, Ticket
 from pandora_core.scenario.plan import LOGONS
 from pandora_core.scenario.world import World
-from pandora_core.scenario.writers.line import Clock, Line, See
+from pandora_core.scenario.writers.flows import Flows
+from pandora_core.scenario.writers.line import Clock, Line, See, Sensor
 from pandora_core.scenario.writers.linux import LinuxLogs
 from pandora_core.scenario.writers.suricata import Suricata
 from pandora_core.scenario.writers.windows import WindowsLogs
@@ -25,9 +26,11 @@ class Sensors:
         plan = world.plan
         clock = Clock(plan.seed, plan.skew_s)
         self._see: dict[type, list[See]] = defaultdict(list)
-        hosts = (LinuxLogs(clock), WindowsLogs(clock, plan.seed))
-        network = () if plan.only == LOGONS else (Zeek(clock, is_json=plan.zeek_json), Suricata(clock))
-        for sensor in (*network, *hosts):
+        sensors: list[Sensor] = [LinuxLogs(clock), WindowsLogs(clock, plan.seed)]
+        if plan.only != LOGONS:
+            sensors = [Zeek(clock, is_json=plan.zeek_json), Suricata(clock), *sensors]
+            sensors += [Flows(clock)] if plan.flows else []
+        for sensor in sensors:
             for kind, see in sensor.sees.items():
                 if plan.only != LOGONS or kind in _LOGONS:
                     self._see[kind].append(see)
