@@ -1,7 +1,7 @@
-"""Owns the quantum walk as a circuit: a neighbourhood of at most 16 hosts on at most four qubits. Worker only: qiskit.
+"""Owns the quantum walk as a circuit: at most 16 hosts on at most four qubits. It imports qiskit: worker only.
 
-Host *j* is the basis state |j⟩. The normalised adjacency, padded with hosts that nothing leads to, is written in Pauli
-strings, and exp(−iHt) as a product formula of second order (Suzuki, Phys. Lett. A 146, 319, 1990). The classical
+Host *j* is the basis state |j⟩. The normalised adjacency, padded with hosts that nothing leads to, is written in
+Pauli strings, and exp(−iHt) as a product formula of second order (Suzuki, Phys. Lett. A 146, 319, 1990). The classical
 computer knows the exact answer at this size; the circuit shows how far a device is from it, not an advantage.
 """
 
@@ -29,8 +29,8 @@ _BASIS = ("rz", "sx", "x", "cx")
 class WalkCircuit:
     """The circuit, without measurement, and the chances of each host that it should give.
 
-    ``trotter_distance`` is the total-variation distance of the noiseless circuit to the exact walk: what no device can
-    do better than without more steps.
+    ``trotter_distance`` is the total-variation distance of the noiseless circuit to the exact walk: more steps make
+    it less, a better device does not.
     """
 
     hosts: tuple[str, ...]

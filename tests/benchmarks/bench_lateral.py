@@ -45,7 +45,7 @@ _SETTING_UP = ("privileges-assigned", "dhcp-lease", "kerberos-tgt", "kerberos-pr
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """A capture of real events and the move in it that is known; ``sources`` are the names and address of one host."""
+    """A capture of real events and the move in it that is known; ``sources`` are one host's names and address."""
 
     name: str
     events: tuple[Event, ...]
@@ -79,12 +79,12 @@ def sets() -> None:
 
 
 def measure(capture: Capture) -> tuple[dict[str, list[float]], list[int], int]:
-    """Ranks of the known move by method, numbers of ways, and how often nothing is claimed with the move taken out."""
+    """Ranks of the known move by method, numbers of ways, and how often nothing is claimed without the move."""
     ranks: dict[str, list[float]] = defaultdict(list)
     sizes, unmoved = [], 0
     for number in range(RELABELLINGS):
         rng = random.Random(f"{SEED}/{capture.name}/{number}")
-        relabelled, rename = relabel(capture, rng)
+        relabelled = relabel(capture, rng)
         mixed = [*relabelled.events, *decoys(relabelled, rng)]
         moment = graph_of(mixed).at()
         ranked = rank(moment, WALKS, STANDINGS)
@@ -113,7 +113,7 @@ def baselines(moment: Moment) -> dict[str, dict[tuple[str, str], float]]:
     adjacency, index = moment.adjacency(), moment.index()
     by_walk = {"PageRank": RandomWalk(adjacency).average(), "quantum PageRank": SzegedyWalk(adjacency).average()}
     scores: dict[str, dict[tuple[str, str], float]] = {
-        "volume": {pair: count for pair, count in volume.items()},
+        "volume": dict(volume),
         "rarity": {pair: -count for pair, count in volume.items()},
     }
     for name, chances in by_walk.items():
@@ -154,7 +154,7 @@ def graph_of(events: Iterable[Event]) -> NetworkGraph:
     return graph
 
 
-def relabel(capture: Capture, rng: random.Random) -> tuple[Capture, Callable[[str], str]]:
+def relabel(capture: Capture, rng: random.Random) -> Capture:
     """Other names for every host, account and address, wherever they stand in an event."""
     hosts, users, addresses = labels_of(capture.events)
     new = {host: f"h{rng.randrange(36**6):x}" for host in hosts}
@@ -170,7 +170,7 @@ def relabel(capture: Capture, rng: random.Random) -> tuple[Capture, Callable[[st
 
     events = tuple(renamed(event, rename) for event in capture.events)
     sources = frozenset(rename(source) for source in capture.sources)
-    return Capture(capture.name, events, sources, rename(capture.target)), rename
+    return Capture(capture.name, events, sources, rename(capture.target))
 
 
 def labels_of(events: Iterable[Event]) -> tuple[set[str], set[str], set[str]]:
@@ -193,7 +193,7 @@ def renamed(event: Event, rename: Callable[[str], str]) -> Event:
 
 
 def decoys(capture: Capture, rng: random.Random) -> Iterator[Event]:
-    """Users at a file server and at each other's machines, machine accounts, and an administrator from a jump host."""
+    """Users at a file server and at each other's machines, machine accounts, an administrator at servers."""
     start_us, end_us = min(e.at_us for e in capture.events), max(e.at_us for e in capture.events)
 
     def log_on(source: str, target: str, user: str, elevated: bool = False) -> Event:
@@ -299,7 +299,8 @@ def throughput() -> None:
     total_s = time.process_time() - start
     span_s = (moment.at_us - moment.since_us) / SECOND_US
     print(
-        f"{len(lines):,} log-ons of {span_s / 86400:.0f} days, {len(moment.hosts):,} hosts, {len(moment.edges):,} edges"
+        f"{len(lines):,} log-ons of {span_s / 86400:.0f} days, {len(moment.hosts):,} hosts, "
+        f"{len(moment.edges):,} edges"
     )
     print(f"decode and observe {taken_s:.1f} s, look {seen_s:.1f} s, rank {total_s - taken_s - seen_s:.1f} s")
     print(f"in all {total_s:.1f} s of processor time, {len(lines) / total_s:,.0f} log-ons/s; {ranking.contest.words}")

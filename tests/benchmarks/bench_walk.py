@@ -2,8 +2,8 @@
 
 Run with ``python -m tests.benchmarks.bench_walk [speed|scale|szegedy …]``. Graphs are random, of mean degree 10;
 times are ``linspace(50/64, 50, 64)``; wall times, the best of a few runs, of everything in one process. PageRank is
-the power iteration r ← d·Pᵀr + (1 − d)/n on a prebuilt scipy matrix until the change is below 1e-10 in sum. Peak memory
-is the whole process, making of the graph included (Linux).
+the power iteration r ← d·Pᵀr + (1 − d)/n on a prebuilt scipy matrix until the change is below 1e-10 in sum. Peak
+memory is the whole process, making of the graph included (Linux).
 """
 
 from __future__ import annotations
