@@ -1,7 +1,8 @@
 """Owns the quantum walk as a circuit: at most 16 hosts on at most four qubits. It imports qiskit: worker only.
 
 Host *j* is the basis state |j⟩. The normalised adjacency, padded with hosts that nothing leads to, is written in
-Pauli strings, and exp(−iHt) as a product formula of second order (Suzuki, Phys. Lett. A 146, 319, 1990). The classical
+Pauli strings, and exp(−iHt) as a product formula of second order (Suzuki, Phys. Lett. A 146, 319, 1990). The
+classical
 computer knows the exact answer at this size; the circuit shows how far a device is from it, not an advantage.
 """
 
