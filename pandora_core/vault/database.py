@@ -422,8 +422,8 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _explanation(error, path) from error
-    except OverflowError as error:
-        raise VaultFormatError("a number is out of bounds", where=str(path), hint=_DAMAGED) from error
+    except (OverflowError, UnicodeDecodeError) as error:  # a number, or the text of a message, that is no such thing
+        raise VaultFormatError("the file is damaged", where=str(path), hint=_DAMAGED) from error
 
 
 def _explanation(error: sqlite3.Error, path: Path) -> PandoraError:
