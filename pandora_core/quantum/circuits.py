@@ -7,18 +7,23 @@ and ``optimise``. QPY keeps a circuit exactly; OpenQASM 3 is for others to read 
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Sequence
 
 import numpy as np
-from qiskit import QuantumCircuit, qasm3, qpy
+from openqasm3.parser import QASM3ParsingError
+from qiskit import QuantumCircuit, qasm3, qpy, transpile
 from qiskit.circuit import ParameterExpression
 from qiskit.circuit.library import pauli_feature_map, real_amplitudes
+from qiskit.exceptions import QiskitError
 
 from pandora_core.errors import ConfigError
 from pandora_core.quantum.featuremaps import FeatureMap
 from pandora_core.quantum.optimise import Qubo
 from pandora_core.quantum.states import Reals
 from pandora_core.quantum.vqc import Ansatz, Vqc
+
+_COMMON_GATES = ["h", "x", "sx", "p", "rx", "ry", "rz", "cx"]
 
 
 def feature_map_circuit(feature_map: FeatureMap) -> QuantumCircuit:
@@ -63,7 +68,9 @@ def prediction_circuit(model: Vqc, row: Reals) -> QuantumCircuit:
 def overlap_circuit(feature_map: FeatureMap, left: Reals, right: Reals) -> QuantumCircuit:
     """Compute–uncompute: the share of the outcome ``0…0`` is the fidelity kernel of the two rows."""
     circuit = feature_map_circuit(feature_map)
-    made = circuit.assign_parameters(right).compose(circuit.assign_parameters(left).inverse())
+    made = QuantumCircuit(feature_map.qubits)
+    made.compose(circuit.assign_parameters(right), inplace=True)
+    made.compose(circuit.assign_parameters(left).inverse(), inplace=True)
     made.measure_all()
     return made
 
@@ -94,21 +101,21 @@ def from_qpy(data: bytes) -> QuantumCircuit:
     """Reads one circuit; raises :class:`ConfigError` where there is none."""
     try:
         (circuit,) = qpy.load(io.BytesIO(data))
-    except (qpy.QpyError, ValueError, EOFError, OSError) as error:
+    except (QiskitError, struct.error, ValueError, EOFError, OSError) as error:
         raise ConfigError(f"not one circuit in QPY: {error}", where="circuit") from error
     return circuit
 
 
 def to_qasm3(circuit: QuantumCircuit) -> str:
-    """OpenQASM 3 text, for other tools."""
-    return str(qasm3.dumps(circuit))
+    """OpenQASM 3 text, for other tools: only gates of ``stdgates.inc``, no definitions of its own."""
+    return str(qasm3.dumps(transpile(circuit, basis_gates=_COMMON_GATES, optimization_level=0)))
 
 
 def from_qasm3(text: str) -> QuantumCircuit:
     """Reads OpenQASM 3; raises :class:`ConfigError` with the reader's own words where it cannot."""
     try:
         return qasm3.loads(text)
-    except (qasm3.QASM3ImporterError, qasm3.QASM3Error, ValueError) as error:
+    except (qasm3.QASM3ImporterError, qasm3.QASM3Error, QASM3ParsingError, ValueError) as error:
         raise ConfigError(f"not OpenQASM 3 that can be read: {error}", where="circuit") from error
 
 

@@ -87,11 +87,15 @@ def families() -> dict[str, list[Recipe]]:
 
 
 def study(
-    rows: Rows, seeds: Sequence[int], grids: dict[str, list[Recipe]] | None = None, budgets: Sequence[float] = BUDGETS
+    rows: Rows,
+    seeds: Sequence[int],
+    grids: dict[str, list[Recipe]] | None = None,
+    budgets: Sequence[float] = BUDGETS,
+    trees: int = 100,
 ) -> Iterator[Outcome]:
-    """All outcomes, seed by seed."""
+    """All outcomes, seed by seed; ``trees`` is the size of the fast tier."""
     for seed in seeds:
-        yield from _one_seed(rows, seed, grids or families(), budgets)
+        yield from _one_seed(rows, seed, grids or families(), budgets, trees)
 
 
 class Interval(NamedTuple):
@@ -140,12 +144,14 @@ def divide(rows: Rows, benign: Indices, kinds: Sequence[str], rng: np.random.Gen
     )
 
 
-def _one_seed(rows: Rows, seed: int, grids: dict[str, list[Recipe]], budgets: Sequence[float]) -> Iterator[Outcome]:
+def _one_seed(
+    rows: Rows, seed: int, grids: dict[str, list[Recipe]], budgets: Sequence[float], trees: int
+) -> Iterator[Outcome]:
     rng = np.random.default_rng(seed)
     outer = divide(rows, np.flatnonzero(rows.kinds == ""), _kinds(rows.kinds), rng)
     benign, known = np.concatenate([outer.fit_benign, outer.tune_benign]), _kinds(rows.kinds[outer.fit_attacks])
-    inner = [_Side(rows, divide(rows, benign, known, rng), rng) for _ in range(_CHOOSING + _GATING)]
-    final = _Side(rows, outer, rng)
+    inner = [_Side(rows, divide(rows, benign, known, rng), rng, trees) for _ in range(_CHOOSING + _GATING)]
+    final = _Side(rows, outer, rng, trees)
     for budget in budgets:
         plain = final.fast_alone(budget)
         yield Outcome(FAST, seed, budget, plain, plain, "", 0.0, None)
@@ -181,7 +187,7 @@ class _Scores(NamedTuple):
 class _Side:
     """One division with its fast tier fitted, and novelty scores computed once a recipe."""
 
-    def __init__(self, rows: Rows, division: Division, rng: np.random.Generator) -> None:
+    def __init__(self, rows: Rows, division: Division, rng: np.random.Generator, trees: int) -> None:
         self._kinds = rows.kinds[division.judge_new]
         parts = (division.tune_benign, division.judge_benign, division.judge_known, division.judge_new)
         self._cuts = np.cumsum([len(part) for part in parts])[:-1]
@@ -189,7 +195,8 @@ class _Side:
         prepare = _Preparation(rows, fitted)
         self._benign = prepare(rows, division.fit_benign[:_FIT_ROWS])
         self._judged = prepare(rows, np.concatenate(parts))
-        self._fast = self._split(_fast_scores(prepare(rows, fitted), rows.kinds[fitted] != "", self._judged, rng))
+        fast = _fast_scores(prepare(rows, fitted), rows.kinds[fitted] != "", self._judged, rng, trees)
+        self._fast = self._split(fast)
         self._novelty: dict[Recipe, _Scores] = {}
         self._grams: dict[tuple[Kernel, int], tuple[Reals, Reals]] = {}
 
@@ -253,12 +260,11 @@ class _Preparation:
         return np.hstack([np.sign(numbers) * np.log1p(np.abs(numbers)), *(flag.astype(np.float64) for flag in flags)])
 
 
-def _fast_scores(x: Reals, y: NDArray[np.bool_], judged: Reals, rng: np.random.Generator) -> Reals:
+def _fast_scores(x: Reals, y: NDArray[np.bool_], judged: Reals, rng: np.random.Generator, trees: int) -> Reals:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    model = HistGradientBoostingClassifier(
-        random_state=int(rng.integers(2**31)), max_iter=100, class_weight="balanced"
-    )
+    seed = int(rng.integers(2**31))
+    model = HistGradientBoostingClassifier(random_state=seed, max_iter=trees, class_weight="balanced")
     made: Reals = model.fit(x, y).decision_function(judged)
     # Trees give equal scores to many rows; the last digits are spread so that a quantile can cut between them.
     return made + rng.uniform(0, 1e-9, len(made))

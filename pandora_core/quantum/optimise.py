@@ -203,12 +203,17 @@ def anything(bits: Bits) -> bool:
 
 def _anneal_once(problem: Qubo, rng: np.random.Generator, sweeps: int) -> Bits:
     bits = rng.integers(0, 2, problem.size).astype(np.int8)
-    scale = float(np.abs(problem.matrix).sum(axis=1).max()) or 1.0
-    best, best_cost, cost = bits.copy(), problem.cost(bits), problem.cost(bits)
+    matrix = (problem.matrix + problem.matrix.T) / 2
+    changes, cost = problem.flips(bits), problem.cost(bits)
+    best, best_cost = bits.copy(), cost
+    scale = float(np.abs(matrix).sum(axis=1).max()) or 1.0
     for temperature in np.geomspace(scale, scale * 1e-3, sweeps):
         for bit, chance in zip(rng.permutation(problem.size), rng.random(problem.size), strict=True):
-            change = float(problem.flips(bits)[bit])
+            change = changes[bit]
             if change <= 0 or chance < math.exp(-change / temperature):
+                # A flip adds to the field of every other bit, and turns its own change around.
+                changes += (1 - 2 * bits) * matrix[bit] * (2 - 4 * bits[bit])
+                changes[bit] = -change
                 bits[bit] ^= 1
                 cost += change
         if cost < best_cost:

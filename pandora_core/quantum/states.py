@@ -41,10 +41,11 @@ def hadamard_all(states: Amplitudes) -> Amplitudes:
 def rotate_x_all(states: Amplitudes, angle: float) -> Amplitudes:
     """``RX(angle)`` on every qubit: the mixer of QAOA."""
     qubits = qubits_of(states)
-    one = np.array([[np.cos(angle / 2), -1j * np.sin(angle / 2)], [-1j * np.sin(angle / 2), np.cos(angle / 2)]])
     for low in range(0, qubits, _FACTOR_QUBITS):
-        gate = power(one, min(_FACTOR_QUBITS, qubits - low))
-        rows = states.reshape(len(states) << (qubits - low) >> _size(gate), 1 << _size(gate), 1 << low)
+        size = min(_FACTOR_QUBITS, qubits - low)
+        flips = np.arange(size + 1)
+        gate = (np.cos(angle / 2) ** (size - flips) * (-1j * np.sin(angle / 2)) ** flips)[_distances(size)]
+        rows = states.reshape(len(states) << (qubits - low - size), 1 << size, 1 << low)
         states = np.matmul(gate, rows).reshape(states.shape)
     return states
 
@@ -77,14 +78,6 @@ def qubits_of(states: NDArray[Any]) -> int:
     return int(states.shape[-1]).bit_length() - 1
 
 
-def power(gate: NDArray[Any], times: int) -> NDArray[Any]:
-    """The same one-qubit gate on several qubits, as one matrix."""
-    made = gate
-    for _ in range(times - 1):
-        made = np.kron(gate, made)
-    return made
-
-
 def _apply(gate: Reals, states: Amplitudes, low: int) -> Amplitudes:
     """A real gate on the qubits from ``low`` on. Real and imaginary parts are neighbours: they go as columns."""
     numbers = states.view(states.real.dtype)
@@ -95,10 +88,15 @@ def _apply(gate: Reals, states: Amplitudes, low: int) -> Amplitudes:
 
 @cache
 def _hadamard(qubits: int, dtype: str) -> Reals:
-    gate: Reals = power(np.array([[1.0, 1.0], [1.0, -1.0]]) / np.sqrt(2), qubits).astype(dtype)
-    gate.setflags(write=False)
+    index = np.arange(1 << qubits)
+    odd = parity(index[:, None] & index, tuple(range(qubits)))
+    gate: Reals = ((1.0 - 2.0 * odd) * 2.0 ** (-qubits / 2)).astype(dtype)
     return gate
 
 
-def _size(gate: NDArray[Any]) -> int:
-    return len(gate).bit_length() - 1
+@cache
+def _distances(qubits: int) -> Indices:
+    """In how many bits two indices differ."""
+    index = np.arange(1 << qubits)
+    made: Indices = np.bitwise_count(index[:, None] ^ index).astype(np.intp)
+    return made
