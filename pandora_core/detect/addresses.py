@@ -31,6 +31,11 @@ def is_group_address(address: str) -> bool:
     return kind == 0 or kind & _IS_GROUP != 0
 
 
+def is_outside(address: str) -> bool:
+    """Whether a text is the address of a single host that is not in one of our own networks."""
+    return _kind_of(address) == _IS_ADDRESS
+
+
 def is_local(address: str) -> bool:
     """Whether an address is the host itself."""
     return address.startswith("127.") or address in ("::1", "0.0.0.0", "::")  # noqa: S104

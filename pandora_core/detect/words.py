@@ -7,6 +7,8 @@ from typing import Protocol
 
 from pandora_core.model import DAY_US, HOUR_US, MINUTE_US, SECOND_US
 
+_UNITS = ("kB", "MB", "GB", "TB")
+
 
 class Spanned(Protocol):
     """Anything that began and was last seen."""
@@ -35,6 +37,16 @@ def duration(span_us: int) -> str:
     if span_us < 2 * DAY_US:
         return amount(round(span_us / HOUR_US), "hour")
     return amount(round(span_us / DAY_US), "day")
+
+
+def size(count: float) -> str:
+    """``812 bytes``, ``4.2 kB``, ``310 MB``."""
+    if count < 999.5:
+        return amount(round(count), "byte")
+    power = 0
+    while count >= 999.5 and power < len(_UNITS):
+        count, power = count / 1000, power + 1
+    return f"{count:.1f} {_UNITS[power - 1]}" if count < 9.95 else f"{count:.0f} {_UNITS[power - 1]}"
 
 
 def span_of(session: Spanned) -> str:
