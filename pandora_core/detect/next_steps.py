@@ -218,6 +218,42 @@ BY_DETECTOR = {
         ),
         (_Ask("what this host read before", _own, before_h=_DAY_H), _PEER),
     ),
+    "certificate": _Way(
+        (
+            "Whose certificate is it? Look at its names, and at when the destination was first seen.",
+            "Which program talks to it, and how regularly?",
+        ),
+        (_PEER, _HERE),
+    ),
+    "dns-tunnel": _Way(
+        (
+            "Whose domain is it? Those of virus scanners and mail filters also hold long names.",
+            "Which program asks, and what was read on that host before?",
+            "Block the domain at the resolver: a tunnel tries other ways then, and shows itself.",
+        ),
+        (_Ask("names that this host asked for", _own, "*dns", after_h=4), _HERE),
+    ),
+    "failing-names": _Way(
+        (
+            "Which program asks for names that do not exist? A misspelt search domain is one domain, and no more.",
+            "Did one of the names exist after all? That is where it goes.",
+        ),
+        (_Ask("names that this host asked for", _own, "*dns", after_h=4), _HERE),
+    ),
+    "new-destination": _Way(
+        (
+            "Does this host have a reason to talk to the outside at all? Ask who runs it.",
+            "What was started or changed on it shortly before?",
+        ),
+        (_PEER, _Ask("what this host did before", _own, before_h=6)),
+    ),
+    "record-types": _Way(
+        (
+            "Is it a resolver, a mail server or a tool of an administrator? Those ask for such records.",
+            "Are the answers long, and of one domain? Then look for a tunnel.",
+        ),
+        (_Ask("names that this host asked for", _own, "*dns", after_h=4), _HERE),
+    ),
     "roasting": _Way(
         (
             "Who asked for these tickets, and from which host? Nobody needs that many with weak encryption.",
