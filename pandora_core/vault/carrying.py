@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from enum import Enum, auto
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,6 +13,9 @@ from pandora_core.errors import RefusedError, VaultFormatError
 from pandora_core.vault import bundle, portable
 from pandora_core.vault.age_keys import AgeIdentity
 from pandora_core.vault.bundle import Member, MemberSource, Outgoing
+from pandora_core.vault.contents import Contents
+from pandora_core.vault.keys import Keys
+from pandora_core.vault.ledger import Change
 from pandora_core.vault.manifest import signer_digest
 from pandora_core.vault.portable import Parcel, SecretSource
 from pandora_core.vault.private_files import NewFile, check_folder
@@ -26,6 +30,31 @@ ENTRIES_LIMIT_BYTES = 256 * 1024 * 1024
 def outgoing(entry_id: bytes, content: Secret) -> Outgoing:
     """An entry as a member; ``content`` is of :func:`portable.encode`."""
     return Outgoing(f"{entry_id.hex()}.entry", portable.MEDIA, lambda: SecretSource(content))
+
+
+class Taken(Enum):
+    """What became of an entry of a bundle."""
+
+    ADDED = auto()
+    UPDATED = auto()
+    SKIPPED = auto()
+
+
+def take(change: Change, shelf: Contents, keys: Keys, parcel: Parcel) -> Taken:
+    """Make an entry of one that was carried in, or a newer version of what is there under its name.
+
+    Raises:
+        VaultFormatError: its name, kind or hidden fields are not allowed.
+    """
+    meta = parcel.meta
+    if not shelf.has(keys, meta.name):
+        shelf.insert(change, keys, meta, parcel.fields)
+        return Taken.ADDED
+    with shelf.open(keys, meta.name) as present:
+        if meta.changed_ms <= present.entry.meta.changed_ms:
+            return Taken.SKIPPED
+        shelf.add_version(change, keys, present.entry, meta, parcel.fields)
+        return Taken.UPDATED
 
 
 class Incoming:

@@ -16,7 +16,7 @@ from pandora_core.vault.envelope import ID_BYTES
 from pandora_core.vault.keys import Keys
 from pandora_core.vault.ledger import Change, Ledger, Newest
 from pandora_core.vault.secret import Secret, random_bytes
-from pandora_core.vault.views import Changes, Entry, OpenedEntry
+from pandora_core.vault.views import Changes, Draft, Entry, OpenedEntry
 
 NAME_LIMIT_BYTES = 1024
 
@@ -199,6 +199,32 @@ class Contents:
         sealed = (entry.Row(self._address(row), row.wrapped, row.meta) for row in rows)
         for row, meta in zip(rows, entry.open_metas(keys.kek, self._ledger.header.epoch, sealed), strict=True):
             self._metas[Newest(row.id, row.version)] = meta
+
+
+def meta_of(draft: Draft, at_ms: int) -> Meta:
+    """What a new entry shows of itself.
+
+    Raises:
+        VaultFormatError: its name, kind or hidden fields are not allowed.
+    """
+    return checked(
+        Meta(
+            name=checked_name(draft.name),
+            kind=draft.kind,
+            created_ms=at_ms,
+            changed_ms=at_ms,
+            tags=draft.tags,
+            fields=tuple(each.name for each in draft.fields),
+            hidden=draft.hidden,
+            note=draft.note,
+        )
+    )
+
+
+def has_words(meta: Meta, words: Sequence[str]) -> bool:
+    """Whether each of these case-folded words occurs in what is shown."""
+    shown = " ".join((meta.name, meta.kind, *meta.tags, meta.note)).casefold()
+    return all(word in shown for word in words)
 
 
 def checked(meta: Meta) -> Meta:

@@ -8,10 +8,12 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from pandora_core.vault import sealed
+from pandora_core.vault.entry import Field
 from pandora_core.vault.providers import Provider
 from pandora_core.vault.sealed import Destination, Note, OpenedFile
 from pandora_core.vault.secret import Octets, Secret
 from pandora_core.vault.stream import Sink, Source
+from pandora_core.vault.views import Custody, Draft
 
 BLOCK_BYTES = 1024 * 1024
 """Large enough that handing a block to a thread costs nothing beside hashing it."""
@@ -127,3 +129,18 @@ def copy_out(file: OpenedFile, sink: Sink) -> OpenedEvidence:
     with Digest() as plain:
         size = file.data.copy_to(_WatchedSink(sink, plain))
         return OpenedEvidence(size, plain.hexdigest())
+
+
+def custody_entry(custody: Custody, dek: Secret) -> Draft:
+    """What the vault keeps of a file that it sealed: hashes in sight, the DEK hidden; the values are to be wiped."""
+    file_id = custody.file_id.hex()
+    shown = {
+        "file_id": file_id,
+        "size_bytes": str(custody.size_bytes),
+        "sha384": custody.sha384,
+        "sealed_sha384": custody.sealed_sha384,
+    }
+    fields = [Field(name, Secret.copy_of(value.encode())) for name, value in shown.items()]
+    fields.append(Field("dek", Secret.copy_of(dek.view)))
+    # The file's id keeps two files of one name apart.
+    return Draft(f"{custody.name} [{file_id[:8]}]", "file", ("evidence",), "", tuple(fields), ("dek",))

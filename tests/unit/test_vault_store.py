@@ -20,11 +20,12 @@ from pandora_core.vault import providers, recipients
 from pandora_core.vault.entry import Field
 from pandora_core.vault.kdf import passphrase_secret
 from pandora_core.vault.keyfile import KeyFile
+from pandora_core.vault.reads import NAMES_LIMIT
 from pandora_core.vault.secret import Secret
 from pandora_core.vault.shares import Terms
 from pandora_core.vault.slots import Credentials, SlotType
 from pandora_core.vault.unlocking import Shares
-from pandora_core.vault.vault import READS_LIMIT, Vault
+from pandora_core.vault.vault import Vault
 from pandora_core.vault.views import Changes, Draft
 from tests.unit.vault_made import KEY_FILE, KIM, LEE, WAY, Ticking, draft, make, opened, private, value_of, values
 from tests.unit.vault_samples import CHEAP, EACH_PROFILE
@@ -287,10 +288,11 @@ def test_reads_are_written_to_the_trail_in_batches(tmp_path):
 def test_reads_are_written_before_there_are_too_many_of_them(tmp_path):
     with make(tmp_path / "v", clock=lambda: 1) as vault:
         vault.put(draft("one"), by=KIM)
-        for number in range(READS_LIMIT):
-            vault._note_read(KIM, f"name {number}")
+        for number in range(NAMES_LIMIT):
+            if vault._reads.note(KIM, f"name {number}", 1):
+                vault.write_reads()
         assert vault.status().unwritten_reads == 0
-        vault._note_read(KIM, "one")
+        vault.get("one", by=KIM).wipe()
         vault.lock(by=KIM)
     with opened(tmp_path / "v" / "vault.db") as vault:
         assert [each.details.get("reads") for each in vault.audit(3)][2] == {"one": 1}

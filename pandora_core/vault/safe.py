@@ -1,0 +1,545 @@
+"""Owns the safe of a vault: ``vault.db``, locked or unlocked; its entries, slots, keys, audit trail and checks."""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from pandora_core.errors import (
+    NotFoundError,
+    OpenFailedError,
+    RefusedError,
+    TamperedError,
+    VaultFormatError,
+    VaultLockedError,
+)
+from pandora_core.vault import (
+    contents,
+    creation,
+    deposits,
+    providers,
+    rekey,
+    unlocking,
+)
+from pandora_core.vault import witness as witness_forms
+from pandora_core.vault.audit import Record, follow, open_record
+from pandora_core.vault.contents import Contents
+from pandora_core.vault.creation import FirstSlot
+from pandora_core.vault.database import DEPOSITS_LIMIT, SLOTS_LIMIT, Database
+from pandora_core.vault.envelope import ID_BYTES, open_envelope
+from pandora_core.vault.kdf import Argon2Cost
+from pandora_core.vault.keys import Keys
+from pandora_core.vault.ledger import KEYRING, Change, Ledger
+from pandora_core.vault.manifest import signer_digest
+from pandora_core.vault.private_files import settle, spare_name
+from pandora_core.vault.profiles import HIGH, Profile
+from pandora_core.vault.providers import Provider
+from pandora_core.vault.reads import Reads
+from pandora_core.vault.secret import random_bytes
+from pandora_core.vault.slots import Credentials, Place, Slot
+from pandora_core.vault.unlocking import NewWay, Way
+from pandora_core.vault.verification import Inspection
+from pandora_core.vault.views import (
+    Actor,
+    AuditEntry,
+    Changes,
+    Draft,
+    Entry,
+    NewSlot,
+    OpenedEntry,
+    PublicInfo,
+    Rekeyed,
+    SlotInfo,
+    Status,
+    Unlocked,
+    Verification,
+    WitnessForms,
+)
+
+Clock = Callable[[], int]
+"""Milliseconds since 1970, UTC."""
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Safe:
+    """A vault that is open in this process; it holds the file's exclusive lock until :meth:`close`.
+
+    Every method may be called from any thread. A method that needs the vault unlocked raises ``VaultLockedError``;
+    a secret that is returned is the caller's to wipe; what is passed in stays the caller's.
+    """
+
+    def __init__(self, database: Database, ledger: Ledger, provider: Provider, clock: Clock) -> None:
+        self._lock = threading.RLock()
+        self._database = database
+        self._ledger = ledger
+        self._provider = provider
+        self._clock = clock
+        self._keys: Keys | None = None
+        self._contents = Contents(database, ledger)
+        self._reads = Reads()
+        self._freshness = "unknown"
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        way: NewWay,
+        *,
+        by: Actor,
+        profile: Profile = HIGH,
+        provider: Provider | None = None,
+        label: str = "",
+        cost: Argon2Cost | None = None,
+        clock: Clock = now_ms,
+    ) -> Self:
+        """A new vault with one slot, unlocked. The file appears whole or not at all.
+
+        Recovery shares are added afterwards, with :meth:`add_slot`, since their words must be shown.
+
+        Raises:
+            RefusedError: there is a file of that name.
+            VaultError: the folder is not private.
+            VaultFormatError: a recipient of another suite than the profile's.
+            ProviderError: a provider failed, or two disagree.
+        """
+        provider = provider or providers.choose()
+        if os.path.lexists(path):
+            raise RefusedError("there is a file of that name already", where=str(path))
+        keys = Keys.generate(provider, profile)
+        part = spare_name(path)
+        try:
+            with contextlib.closing(Database.create(part)) as database:
+                slot = FirstSlot(way, label, cost or Argon2Cost())
+                creation.write(database, provider, keys, profile, slot, by, clock())
+            settle(part, path, replace=False)
+            vault = cls.open(path, provider=provider, clock=clock)
+        except BaseException:
+            keys.wipe()
+            part.unlink(missing_ok=True)
+            raise
+        vault._keys = keys
+        return vault
+
+    @classmethod
+    def open(cls, path: Path, *, provider: Provider | None = None, clock: Clock = now_ms) -> Self:
+        """Open a vault, locked, after all was verified that can be without a secret.
+
+        Raises:
+            VaultError: it is not there, not private, or in use by another process.
+            VaultFormatError: not a vault, damaged, or out of bounds.
+            OpenFailedError: a signature does not hold.
+            TamperedError: what is stored is not what was signed.
+        """
+        provider = provider or providers.choose()
+        with contextlib.ExitStack() as undo:
+            database = Database.open(path)
+            undo.callback(database.close)
+            database.check_structure()
+            vault = cls(database, Ledger.load(database, provider), provider, clock)
+            undo.pop_all()
+        return vault
+
+    @property
+    def is_unlocked(self) -> bool:
+        return self._keys is not None
+
+    @property
+    def provider(self) -> Provider:
+        return self._provider
+
+    @property
+    def profile(self) -> Profile:
+        return self._ledger.header.profile
+
+    def unlock(self, way: Way, *, by: Actor) -> Unlocked:
+        """Open a slot, then take in what was deposited. Argon2id runs outside of the lock, so nobody waits for it.
+
+        Raises:
+            OpenFailedError: no slot opens with it, or what is inside was changed.
+            TamperedError: the public keys do not belong to the seeds inside.
+        """
+        with self._lock:
+            header, sealed = self._ledger.header, self._database.key(KEYRING)
+            slots = [slot for slot, _ in self._ledger.slots.values()]
+        found = unlocking.find_master(self._provider, slots, way)
+        try:
+            keys = Keys.open(self._provider, header, sealed, found.master)
+        except BaseException:
+            found.master.wipe()
+            raise
+        with self._lock:
+            if header != self._ledger.header:  # a rekey came between
+                keys.wipe()
+                raise RefusedError("the vault was rekeyed meanwhile", hint="unlock it again")
+            if self._keys is not None:
+                keys.wipe()
+                return Unlocked(self._describe(found.slot))
+            self._keys = keys
+            try:
+                taken_in, refused = self._take_deposits(found.slot, by)
+            except BaseException:
+                self._forget()
+                raise
+            return Unlocked(self._describe(found.slot), taken_in, refused)
+
+    def lock(self, *, by: Actor, why: str = "asked") -> None:
+        """Sign the audit trail, then wipe every key; nothing happens when it is locked."""
+        with self._lock:
+            if self._keys is None:
+                return
+            try:
+                self._write_reads()
+                with self._ledger.trail(self._keys, self._clock()) as change:
+                    change.audit(self._record(by, "lock", "", {"why": why}))
+                self._ledger.sign_checkpoint(self._keys, self._clock())
+            finally:
+                self._forget()
+
+    def close(self) -> None:
+        """Wipe the keys at once and let go of the file; call :meth:`lock` first for a signed end of the trail."""
+        with self._lock:
+            self._forget()
+            self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self.close()
+
+    def status(self) -> Status:
+        """What is true now; needs no unlocking and reads next to nothing."""
+        with self._lock:
+            ledger, manifest = self._ledger, self._ledger.manifest
+            return Status(
+                path=str(self._database.path),
+                is_unlocked=self.is_unlocked,
+                vault_id=ledger.header.vault_id,
+                profile=ledger.header.profile.name,
+                provider=self._provider.name,
+                generation=ledger.header.generation,
+                epoch=ledger.header.epoch,
+                entries=len(ledger.newest),
+                slots=len(ledger.slots),
+                deposits=self._database.deposit_count(),
+                commit=manifest.number if manifest else 0,
+                committed_ms=manifest.at_ms if manifest else 0,
+                audit_records=ledger.audit.sequence,
+                unwritten_reads=len(self._reads),
+                freshness=self._freshness,
+            )
+
+    def public(self) -> PublicInfo:
+        """The public keys, which need no unlocking."""
+        header = self._ledger.header
+        public = header.public
+        return PublicInfo(
+            recipient=str(public.recipient),
+            bundle_recipient=str(public.bundle),
+            signer_algorithm=header.profile.signature,
+            signer=public.signer,
+            signer_fingerprint=signer_digest(public.signer).hex(),
+        )
+
+    def put(self, draft: Draft, *, by: Actor) -> Entry:
+        """A new entry, durable when this returns.
+
+        Raises:
+            RefusedError: there is an entry of that name.
+            VaultFormatError: a name, kind or length is not allowed.
+        """
+        with self._change("put", draft.name, by) as change:
+            meta = contents.meta_of(draft, change.at_ms)
+            return self._contents.insert(change, self._unlocked(), meta, draft.fields)
+
+    def get(self, name: str, *, by: Actor, version: int | None = None) -> OpenedEntry:
+        """An entry with its values; audited together with other reads (:meth:`write_reads`).
+
+        Raises:
+            NotFoundError: no such entry or version.
+            OpenFailedError: it was changed.
+            TamperedError: its row is not the one that was signed.
+        """
+        with self._lock:
+            opened = self._contents.open(self._unlocked(), name, version)
+            try:
+                if self._reads.note(by, opened.entry.name, self._clock()):
+                    self._write_reads()
+            except BaseException:
+                opened.wipe()
+                raise
+            return opened
+
+    def list(self) -> builtins.list[Entry]:
+        """Every entry in its newest version, by name; without the values."""
+        with self._lock:
+            return self._contents.all(self._unlocked())
+
+    def find(self, words: str) -> builtins.list[Entry]:
+        """Entries in whose name, kind, tags or note every one of the words occurs, whatever its case."""
+        wanted = words.casefold().split()
+        return [each for each in self.list() if contents.has_words(each.meta, wanted)]
+
+    def history(self, name: str) -> builtins.list[Entry]:
+        """Every version of an entry, newest first; without the values."""
+        with self._lock:
+            return self._contents.history(self._unlocked(), name)
+
+    def edit(self, name: str, changes: Changes, *, by: Actor) -> Entry:
+        """A new version of an entry; those before stay in its history.
+
+        Raises:
+            NotFoundError: no such entry, or a field to be removed is not there.
+            RefusedError: there is another entry of the new name.
+        """
+        with self._change("edit", name, by) as change:
+            return self._contents.edit(change, self._unlocked(), name, changes)
+
+    def remove(self, name: str, *, by: Actor) -> None:
+        """Take an entry away with all its versions; SQLite overwrites what it frees (``secure_delete``).
+
+        Raises:
+            NotFoundError: no such entry.
+        """
+        with self._change("remove", name, by) as change:
+            self._contents.remove(change, self._unlocked(), name)
+
+    def deposit(self, draft: Draft, *, by: Actor) -> None:
+        """Leave an entry that only an unlock can read; works while locked, and is no part of what is signed.
+
+        Raises:
+            RefusedError: too many deposits wait already.
+        """
+        with self._lock:
+            header, at_ms = self._ledger.header, self._clock()
+            if self._database.deposit_count() >= DEPOSITS_LIMIT:
+                raise RefusedError("too many deposits wait already", hint="unlock the vault, which takes them in")
+            deposit = deposits.seal(self._provider, header, draft, by, at_ms)
+            with self._database.transaction():
+                self._database.put_deposit(random_bytes(ID_BYTES), deposit)
+
+    def slots(self) -> builtins.list[SlotInfo]:
+        """The ways in; with their labels while unlocked."""
+        with self._lock:
+            return [self._describe(slot) for slot, _ in self._ledger.slots.values()]
+
+    def add_slot(self, way: NewWay, *, by: Actor, label: str = "", cost: Argon2Cost | None = None) -> NewSlot:
+        """Another way in. For ``shares.Terms`` the words are returned, this once.
+
+        Raises:
+            RefusedError: there are 16 slots already.
+            VaultFormatError: a recipient of another suite than the profile's.
+        """
+        with self._lock:
+            keys, header = self._unlocked(), self._ledger.header
+            if len(self._ledger.slots) >= SLOTS_LIMIT:
+                raise RefusedError(f"there are {SLOTS_LIMIT} slots already", hint="remove one first")
+            place = Place(header.profile, header.vault_id, random_bytes(ID_BYTES), header.generation)
+            made = unlocking.make_slot(self._provider, place, keys.master, way, cost or Argon2Cost())
+            with self._change("slot-add", place.slot_id.hex(), by, type=made.slot.type.name.lower()) as change:
+                change.put_slot(made.slot, rekey.seal_label(keys, header, made.slot, label.encode()))
+            return NewSlot(self._describe(made.slot), made.mnemonics)
+
+    def remove_slot(self, slot_id: bytes, *, by: Actor) -> None:
+        """Take a way in away. Who kept the master key is shut out only by :meth:`rotate_master`.
+
+        Raises:
+            NotFoundError: no such slot.
+            RefusedError: it is the last one.
+        """
+        with self._change("slot-remove", slot_id.hex(), by) as change:
+            if slot_id not in self._ledger.slots:
+                raise NotFoundError("no such slot", hint="pandora vault slots")
+            if len(self._ledger.slots) == 1:
+                raise RefusedError("it is the last way in", hint="add another slot first")
+            change.remove_slot(slot_id)
+
+    def rotate_epoch(self, *, by: Actor) -> Rekeyed:
+        """A new epoch: every DEK and the keyring are wrapped anew, no value is sealed again."""
+        with self._lock:
+            with self._change("rekey", "epoch", by) as change:
+                new = rekey.new_epoch(change, self._ledger, self._contents, self._unlocked())
+            return self._go_on_with(new)
+
+    def rotate_master(self, ways: Sequence[Credentials], *, by: Actor) -> Rekeyed:
+        """A new master key, and new recipient and bundle seeds: for after a slot was removed from somebody.
+
+        ``ways`` are the passphrases and key files of the slots that are to stay; slots of recipients and shares stay
+        without them, other slots are removed.
+
+        Raises:
+            RefusedError: no slot would be left, or one of the ways opens none.
+        """
+        with self._lock:
+            old = self._unlocked()
+            kept = rekey.match(self._provider, self._ledger, old.master, ways)
+            labels = {each.id: each for each in self.slots()}
+            with self._change("rekey", "master", by) as change:
+                new, removed = rekey.new_master(change, self._ledger, self._contents, self._provider, old, kept)
+            return self._go_on_with(new, tuple(labels[slot.place.slot_id] for slot in removed))
+
+    def rotate_signing(self, *, by: Actor) -> Rekeyed:
+        """A new signing key, with a handover that both keys sign."""
+        with self._lock:
+            last = self._ledger.manifest
+            if last is None:
+                raise TamperedError("the vault has no manifest")
+            with self._change("rekey", "signing", by) as change:
+                new = rekey.new_signing(change, self._ledger, self._provider, self._unlocked(), last)
+            return self._go_on_with(new)
+
+    def verify(self, witness: str = "") -> Verification:
+        """Read the whole file again: structure, tables, every manifest and audit record, and every entry if unlocked.
+
+        With a witness (its line or code) it also says whether the file was rolled back. Nothing is raised for what is
+        wrong with the vault: it is listed.
+
+        Raises:
+            VaultFormatError: the witness cannot be read.
+        """
+        seen = witness_forms.parse(witness) if witness else None
+        with self._lock:
+            self.write_reads()
+            inspection = Inspection(self._database, self._ledger, self._provider)
+            problems = inspection.problems(self._keys, self._contents, seen)
+            if seen is not None:
+                self._freshness = "rolled back, or another vault" if problems else f"at least commit {seen.number}"
+            return Verification(
+                tuple(problems),
+                self.status().commit,
+                len(self._ledger.newest),
+                self._ledger.audit.sequence,
+                self._freshness,
+            )
+
+    def audit(self, limit: int = 200) -> builtins.list[AuditEntry]:
+        """The newest audit records, newest first; verified down to the oldest of them.
+
+        Raises:
+            TamperedError: one was changed, moved or taken out.
+        """
+        with self._lock:
+            self.write_reads()
+            keys, header, head = self._unlocked(), self._ledger.header, self._ledger.audit
+            before = max(0, head.sequence - limit)
+            previous = self._ledger.trail_head(before)
+            found = []
+            for record in self._database.audit(before, head.sequence):
+                previous, last = follow(previous, [record]), previous
+                key = keys.keyring.audit_key(record.epoch)
+                opened = open_record(key, header.profile, header.vault_id, last.hash, record)
+                found.append(AuditEntry(sequence=record.sequence, **msgspec.structs.asdict(opened)))
+            if previous != head:
+                raise TamperedError("the audit trail is not the one that was verified", hint="pandora vault verify")
+            return found[::-1]
+
+    def note(self, kind: str, subject: str = "", *, by: Actor, **details: Any) -> None:
+        """Append to the audit trail what the vault itself does not see: a lease, a copy to the clipboard."""
+        with self._lock:
+            keys = self._unlocked()
+            with self._ledger.trail(keys, self._clock()) as change:
+                change.audit(self._record(by, kind, subject, details))
+
+    def write_reads(self) -> None:
+        """Append the reads that are not in the audit trail yet; nothing happens when there are none."""
+        with self._lock:
+            if self._keys is not None:
+                self._write_reads()
+
+    def witness(self, *, by: Actor) -> WitnessForms:
+        """Commit a manifest over all there is, and give it in the forms that are kept outside."""
+        with self._change("witness", "", by):
+            pass
+        with self._lock:
+            manifest = self._ledger.manifest
+            if manifest is None:
+                raise TamperedError("the vault has no manifest")
+            return WitnessForms(line=witness_forms.line(manifest), code=witness_forms.code(manifest))
+
+    def _unlocked(self) -> Keys:
+        if self._keys is None:
+            raise VaultLockedError("the vault is locked", hint="pandora vault unlock")
+        return self._keys
+
+    def _forget(self) -> None:
+        keys, self._keys = self._keys, None
+        if keys is not None:
+            keys.wipe()
+        self._contents.forget()
+
+    def _go_on_with(self, keys: Keys, removed: tuple[SlotInfo, ...] = ()) -> Rekeyed:
+        """Take the keys of a rekey that is committed."""
+        old, self._keys = self._keys, keys
+        if old is not None:
+            old.wipe()
+        return Rekeyed(self._ledger.header.epoch, self._ledger.header.generation, removed)
+
+    @contextlib.contextmanager
+    def _change(self, kind: str, subject: str, by: Actor, **details: Any) -> Iterator[Change]:
+        """One commit with its audit record; reads that wait are written with it."""
+        with self._lock:
+            with self._ledger.change(self._unlocked(), self._clock()) as change:
+                self._audit_reads(change)
+                yield change
+                change.audit(self._record(by, kind, subject, details))
+            self._reads.clear()
+
+    def _record(self, by: Actor, kind: str, subject: str, details: dict[str, Any]) -> Record:
+        return Record(at_ms=self._clock(), actor=by.name, host=by.host, kind=kind, subject=subject, details=details)
+
+    def _write_reads(self) -> None:
+        if self._reads:
+            with self._ledger.trail(self._unlocked(), self._clock()) as change:
+                self._audit_reads(change)
+            self._reads.clear()
+
+    def _audit_reads(self, change: Change) -> None:
+        for record in self._reads.records(change.at_ms):
+            change.audit(record)
+
+    def _take_deposits(self, slot: Slot, by: Actor) -> tuple[tuple[str, ...], int]:
+        """Make entries of what was deposited; what does not open stays where it is, and is counted."""
+        keys, taken_in, refused = self._unlocked(), [], 0
+        with self._change("unlock", slot.place.slot_id.hex(), by, way=slot.type.name.lower()) as change:
+            for id_, deposit in list(self._database.deposits()):
+                try:
+                    header = self._ledger.header
+                    name = deposits.take_in(self._provider, header, change, self._contents, keys, id_, deposit)
+                except (OpenFailedError, VaultFormatError, RefusedError):
+                    refused += 1
+                else:
+                    taken_in.append(name)
+                    change.audit(self._record(by, "take-in", name, {"deposit": id_.hex()}))
+        return tuple(taken_in), refused
+
+    def _describe(self, slot: Slot) -> SlotInfo:
+        stretch, terms, addressed = slot.stretch, slot.terms, slot.addressed
+        return SlotInfo(
+            id=slot.place.slot_id,
+            type=slot.type,
+            label=self._label(slot),
+            memory_kib=stretch.cost.memory_kib if stretch else 0,
+            passes=stretch.cost.passes if stretch else 0,
+            threshold=terms.threshold if terms else 0,
+            shares=terms.shares if terms else 0,
+            recipient=str(addressed.recipient) if addressed else "",
+        )
+
+    def _label(self, slot: Slot) -> str:
+        found = self._ledger.slots.get(slot.place.slot_id)
+        if self._keys is None or found is None:
+            return ""
+        with open_envelope(self._keys.kek, rekey.label_context(self._ledger.header, slot), found[1].note) as label:
+            return bytes(label.view).decode()
