@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from pandora_core import bootstrap
+from pandora_core import config
 from pandora_core.cli import vault_entries, vault_files, vault_keys, vault_shapes, vault_trust
 from pandora_core.cli.output import emit, json_option, say
 from pandora_core.cli.secret_input import WayOptions, slot_options, unlocking_options, way_of
@@ -23,7 +23,7 @@ def vault(context: click.Context) -> None:
     by file or file descriptor, never as an argument.
     """
     keep_quiet("pandora")
-    context.obj = Client(bootstrap.settings_of(context.obj).data)
+    context.obj = Client(config.prepare_data_dir(config.load(context.obj).data))
 
 
 @vault.command()

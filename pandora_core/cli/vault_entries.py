@@ -11,7 +11,6 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import click
 
-from pandora_core import shapes
 from pandora_core.cli import clipboard, vault_shapes
 from pandora_core.cli.output import emit, json_option, plain, say, table
 from pandora_core.cli.secret_input import value_from, write_secret
@@ -148,7 +147,7 @@ def list_(client: Client, words: tuple[str, ...], as_json: bool) -> None:
     found = [entry for entry in client.entries() if _matches(entry, words)]
     rows = [(each.name, each.kind, ", ".join(each.tags), vault_shapes.at(each.changed_ms)[:16]) for each in found]
     emit(
-        shapes.listing(map(vault_shapes.entry, found)),
+        vault_shapes.listing(map(vault_shapes.entry, found)),
         as_json,
         lambda: table(("name", "kind", "tags", "changed"), rows, "no entries"),
     )
@@ -206,7 +205,9 @@ def history(client: Client, name: str, as_json: bool) -> None:
     found = client.history(name)
     rows = [(each.version, vault_shapes.at(each.changed_ms)[:19], ", ".join(each.fields)) for each in found]
     emit(
-        shapes.listing(map(vault_shapes.entry, found)), as_json, lambda: table(("version", "changed", "fields"), rows)
+        vault_shapes.listing(map(vault_shapes.entry, found)),
+        as_json,
+        lambda: table(("version", "changed", "fields"), rows),
     )
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from pandora_core import shapes
 from pandora_core.cli import vault_shapes
 from pandora_core.cli.output import emit, json_option, plain, say, table
 from pandora_core.cli.secret_input import (
@@ -162,7 +161,7 @@ def _add_shares(client: Client, label: str, split: str, as_json: bool) -> None:
 def _emit_slots(found: list[SlotView], as_json: bool) -> None:
     rows = [(each.id, each.type, each.label, _detail(each)) for each in found]
     emit(
-        shapes.listing(map(vault_shapes.plain, found)),
+        vault_shapes.listing(map(vault_shapes.plain, found)),
         as_json,
         lambda: table(("slot", "type", "label", "detail"), rows, "no slots"),
     )

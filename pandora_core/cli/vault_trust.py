@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from pandora_core import shapes
 from pandora_core.cli import vault_shapes
 from pandora_core.cli.output import emit, json_option, plain, table
 from pandora_core.errors import ConfigError, ProviderError, TamperedError
@@ -51,7 +50,7 @@ def audit(client: Client, limit: int, as_json: bool) -> None:
         for each in found
     ]
     emit(
-        shapes.listing(map(vault_shapes.audit, found)),
+        vault_shapes.listing(map(vault_shapes.audit, found)),
         as_json,
         lambda: table(("number", "at", "who", "what", "subject"), rows, "no records"),
     )
