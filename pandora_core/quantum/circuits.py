@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from openqasm3.parser import QASM3ParsingError
 from qiskit import QuantumCircuit, qasm3, qpy, transpile
-from qiskit.circuit import ParameterExpression
+from qiskit.circuit import Clbit, ParameterExpression, Qubit
 from qiskit.circuit.library import pauli_feature_map, real_amplitudes
 from qiskit.exceptions import QiskitError
 
@@ -90,6 +90,38 @@ def qaoa_circuit(problem: Qubo, gammas: Sequence[float], betas: Sequence[float])
     return made
 
 
+def readout_circuits(measured: QuantumCircuit) -> tuple[QuantumCircuit, QuantumCircuit]:
+    """All 0 and all 1, prepared and measured on the qubits that a transpiled circuit measures."""
+    zeros, ones = measured.copy_empty_like(), measured.copy_empty_like()
+    for qubit, _ in _measurements(measured):
+        ones.x(qubit)
+    for qubit, bit in _measurements(measured):
+        zeros.measure(qubit, bit)
+        ones.measure(qubit, bit)
+    return zeros, ones
+
+
+def folded(measured: QuantumCircuit, factor: int) -> QuantumCircuit:
+    """``U (U† U)^k`` with ``factor = 2k + 1``: about so many times the noise, and the same result without noise.
+
+    The inverse of a transpiled circuit can bring in other gates (``sxdg``): translate those, optimise nothing.
+    """
+    if factor < 1 or factor % 2 == 0:
+        raise ConfigError(f"noise factor {factor}: only odd ones can be folded", where="circuit")
+    body = measured.copy_empty_like()
+    body.data = [each for each in measured.data if each.operation.name not in ("measure", "barrier")]
+    made = body.copy()
+    for _ in range(factor // 2):
+        made.barrier()
+        made.compose(body.inverse(), inplace=True)
+        made.barrier()
+        made.compose(body, inplace=True)
+    made.barrier()
+    for qubit, bit in _measurements(measured):
+        made.measure(qubit, bit)
+    return made
+
+
 def to_qpy(circuit: QuantumCircuit) -> bytes:
     """The circuit, exactly, in Qiskit's own format of circuits: plain data, unlike a pickle."""
     file = io.BytesIO()
@@ -122,3 +154,7 @@ def from_qasm3(text: str) -> QuantumCircuit:
 def drawing(circuit: QuantumCircuit, columns: int = 80) -> str:
     """The circuit as text, folded to a width."""
     return str(circuit.draw("text", fold=columns, idle_wires=False))
+
+
+def _measurements(circuit: QuantumCircuit) -> list[tuple[Qubit, Clbit]]:
+    return [(each.qubits[0], each.clbits[0]) for each in circuit.data if each.operation.name == "measure"]
