@@ -19,6 +19,8 @@ from pandora_core.scenario.world import Actor
 BROWSER = "C:\\Program Files\\Kestrel\\Browser\\kestrel.exe"
 BROWSER_AGENT = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Kestrel/128.0"
 UPDATER_AGENT = "Windows-Update-Agent/10.0.10011.16384 Client-Protocol/2.50"
+_HELD_NAMES = 256
+"""How many names a host holds before it forgets them all."""
 _INSIDE_TTL_S = 3_600
 _OUTSIDE_TTLS_S = (60, 300, 300, 600, 3_600)
 
@@ -62,6 +64,8 @@ def look_up(
         return []
     is_inside = name.endswith(DOMAIN)
     ttl_s = _INSIDE_TTL_S if is_inside else me.dice.pick(_OUTSIDE_TTLS_S)
+    if len(me.names) >= _HELD_NAMES:
+        me.names.clear()
     me.names[name] = at_us + ttl_s * SECOND_US
     recursion = [] if is_inside else _recursion(me, at_us + 400, name, answer, ttl_s, kind)
     rtt_us = me.dice.whole(300, 1_500) + (recursion[-1].rtt_us if recursion else 0)
