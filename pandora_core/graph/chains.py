@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from pandora_core.detect.addresses import is_address
 from pandora_core.graph.history import Move
 from pandora_core.model import DAY_US, MINUTE_US
 
@@ -90,9 +91,12 @@ class _Steps:
         kept = [number for number, value in enumerate(bits) if value >= HOP_BITS]
         for number in kept:
             self._into[moves[number].target].append(number)
-        span_us = max((move.first_us for move in moves), default=0) - min(
-            (move.first_us for move in moves), default=0
-        )
+        nameless = {move.target for move in moves} - {move.source for move in moves}
+        nameless -= {host for host in nameless if is_address(host)}
+        self._nameless = len(nameless)
+        self._into_nameless = [number for number in kept if moves[number].target in nameless]
+        times = [move.first_us for move in moves] or [0]
+        span_us = max(times) - min(times)
         hosts = len({host for move in moves for host in (move.source, move.target)})
         self._rate = len(kept) / max(span_us, DAY_US) / max(hosts, 1)
         self._best: list[dict[int, tuple[float, int]]] = [{}, {number: (bits[number], -1) for number in kept}]
@@ -121,14 +125,28 @@ class _Steps:
         known, moves = self._best[-1], self._moves
         for number in kept:
             move = moves[number]
+            arrivals, doubt = self._arrivals(move.source)
             before = [
-                (known[earlier][0] + self._wait_bits(move, moves[earlier]), earlier)
-                for earlier in self._into.get(move.source, ())
-                if earlier in known and moves[earlier].source != move.target and follows(move, moves[earlier])
+                (known[earlier][0] + self._wait_bits(move, moves[earlier]) - doubt, earlier)
+                for earlier in arrivals
+                if earlier in known and follows(move, moves[earlier]) and not self._passed(earlier, move.target)
             ]
             if before:
                 total, earlier = max(before, key=lambda found: (found[0], _order(moves[found[1]])))
                 yield number, (total + self._bits[number], earlier)
+
+    def _passed(self, end: int, host: str) -> bool:
+        """Whether the chain of as many hops as are known that ends with a move comes past a host."""
+        return any(
+            host in (self._moves[number].source, self._moves[number].target)
+            for number in self.traced(end, len(self._best) - 1)
+        )
+
+    def _arrivals(self, source: str) -> tuple[Sequence[int], float]:
+        """Moves into a host. An address whose host is not known may be any host whose address is not known."""
+        if source in self._into or not is_address(source):
+            return self._into.get(source, ()), 0.0
+        return self._into_nameless, math.log2(max(self._nameless, 1))
 
     def _wait_bits(self, move: Move, earlier: Move) -> float:
         """How seldom an unusual move leads into a host within such a wait, clocks that differ included."""

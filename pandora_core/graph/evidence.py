@@ -52,7 +52,8 @@ def _path(history: History, move: Move, day: int) -> Part | None:
         return None
     targets, hours = history.targets_of.others(move.source, day), history.targets_of.hours(move.source, day)
     sources, met = history.sources_of.others(move.target, day), history.sources_of.hours(move.target, day)
-    bits = (surprise(targets, hours) + surprise(sources, met)) / 2
+    watched = history.days_watched(move.source, day), history.days_watched(move.target, day)
+    bits = (surprise(targets, hours + watched[0]) + surprise(sources, met + watched[1])) / 2
     if hours:
         reached = f"{amount(targets, 'host')} in {amount(hours, 'hour')}"
         words = f"{move.source} had logged on to {reached}, never to {move.target}"
@@ -82,7 +83,8 @@ def _credentials(history: History, move: Move, day: int) -> Part | None:
     hosts, busy = history.hosts_by.others(move.user, day), history.hosts_by.hours(move.user, day)
     if not users and not hosts:
         return None
-    bits = (surprise(users, hours) + surprise(hosts, busy)) / 2
+    watched = history.days_watched(move.source, day)
+    bits = 0.75 * (surprise(users, hours + watched) + surprise(hosts, busy))
     words = f"{_user(move)} had never been used at {move.source}, where {amount(users, 'account')} had"
     return Part("credentials", round(bits, 2), words)
 
@@ -126,14 +128,14 @@ def _peers(history: History, move: Move, day: int) -> Part | None:
         return None
     there = sum(history.targets_by.met(peer, move.target, day) for peer in peers)
     words = f"{there} of {amount(len(peers), 'account')} that use the same hosts as {_user(move)} use {move.target}"
-    return Part("peers", surprise(there, len(peers)), words)
+    return Part("peers", _half(surprise(there, len(peers))), words)
 
 
 def _rarity(history: History, move: Move, day: int) -> Part | None:
     """A target that few log on to."""
     sources, hosts = history.visits.others_by(move.target, day), history.hosts_by_day(day)
     words = f"{amount(sources, 'host')} of {hosts} ever logged on to {move.target}"
-    return Part("rarity", surprise(max(sources, 1), hosts), words)
+    return Part("rarity", _half(surprise(max(sources, 1), hosts)), words)
 
 
 def _rights(history: History, move: Move, day: int) -> Part | None:
@@ -161,6 +163,11 @@ def _controller(history: History, move: Move, day: int) -> Part | None:
     return Part(
         "domain controller", CONTROLLER_BITS, f"{move.target} is a domain controller, which everybody logs on to"
     )
+
+
+def _half(bits: float) -> float:
+    """Of parts that say nearly the same: targets that few use are such that peers do not use."""
+    return round(bits / 2, 2)
 
 
 def _user(move: Move) -> str:

@@ -101,6 +101,7 @@ class History:
         self.targets_of, self.sources_of, self.users_at = Tally(), Tally(), Tally()
         self.targets_by, self.hosts_by, self.users_to = Tally(), Tally(), Tally()
         self.ways_by, self.rights_by, self.actions_by, self.visits = Tally(), Tally(), Tally(), Tally()
+        self._first_day: dict[str, int] = {}
         self._first_days: list[int] = []
         self.first_uses: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
         self.credentials: dict[tuple[str, str], int] = {}
@@ -113,6 +114,7 @@ class History:
             for host in (edge.source, edge.target):
                 first[host] = min(edge.first_us // DAY_US, first.get(host, 1 << 40))
         first.pop("", None)
+        self._first_day = first
         self._first_days = sorted(first.values())
         for tally in vars(self).values():
             if isinstance(tally, Tally):
@@ -151,6 +153,10 @@ class History:
     def has_days_before(self, day: int) -> bool:
         """Whether anything was watched before a day."""
         return self.moment.since_us // DAY_US < day
+
+    def days_watched(self, host: str, day: int) -> int:
+        """For how many days before a day something was known of a host: days on which it could have done more."""
+        return max(day - self._first_day.get(host, day), 0)
 
     def hosts_by_day(self, day: int) -> int:
         """How many hosts there were up to the end of a day."""

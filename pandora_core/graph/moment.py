@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -12,10 +14,11 @@ import numpy as np
 import scipy.sparse as sp
 
 from pandora_core.detect.addresses import is_address
-from pandora_core.detect.names import Names
-from pandora_core.graph.reading import AT_HOST, PERSONAL
+from pandora_core.detect.names import Names, place_of
+from pandora_core.graph.reading import AT_HOST, MACHINE, PERSONAL
 from pandora_core.model import DAY_US, HOUR_US
 
+_HOURS_BELIEVED = 24
 HALF_LIFE_US = 7 * DAY_US
 """In which time the weight of a use halves."""
 
@@ -102,11 +105,12 @@ def moment_of(
     """Turns places into hosts and leaves out what came after ``at_us``; edges are in order of their names."""
     known = [sighting for sighting in sightings if at_us is None or sighting.first_us <= at_us]
     end_us = max((sighting.last_us for sighting in known), default=0) if at_us is None else at_us
-    parts = sorted(part for sighting in known for part in _parts(names, sighting, end_us))
-    edges = tuple(_merged(parts, end_us, _elevations(names, privileged, end_us)))
+    holders = Holders(names, known)
+    parts = sorted(part for sighting in known for part in _parts(holders, sighting, end_us))
+    edges = tuple(_merged(parts, end_us, _elevations(holders, privileged, end_us)))
     hosts = sorted({host for edge in edges for host in (edge.source, edge.target) if host})
     actions = {
-        _host(names, place, end_us): tuple(sorted(t for t in list_ if t.at_us <= end_us))
+        holders.host(place, end_us): tuple(sorted(t for t in list_ if t.at_us <= end_us))
         for place, list_ in told.items()
     }
     return Moment(
@@ -114,9 +118,48 @@ def moment_of(
         since_us=min((edge.first_us for edge in edges), default=end_us),
         hosts=tuple(hosts),
         edges=edges,
-        controllers=frozenset(_host(names, place, end_us) for place in controllers),
+        controllers=frozenset(holders.host(place, end_us) for place in controllers),
         told={host: list_ for host, list_ in actions.items() if list_},
     )
+
+
+class Holders:
+    """Who had which place when: as the hosts' names say, else by the machine accounts that came from an address.
+
+    A machine's account is used at least every few hours. The one that was used alone in an hour, or in the hour next
+    to it within a day, had the address then; of several at once, as behind a translator, none is believed.
+    """
+
+    def __init__(self, names: Names, sightings: Iterable[Sighting]) -> None:
+        self._names = names
+        self._machines: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
+        for sighting in sightings:
+            if sighting.kind == MACHINE and is_address(sighting.source) and sighting.user:
+                for hour in sighting.hours:
+                    self._machines[sighting.source][hour].add(place_of(sighting.user))
+        self._hours = {address: sorted(hours) for address, hours in self._machines.items()}
+        self._known: dict[tuple[str, int], str] = {}
+
+    def host(self, place: str, at_us: int) -> str:
+        """The name of the host at a place; the address itself if no host is known."""
+        if not place:
+            return ""
+        key = (place, at_us // HOUR_US if is_address(place) else 0)
+        found = self._known.get(key)
+        if found is None:
+            entity = self._names.entity_at(place, at_us)
+            found = entity.name if entity.kind == "host" else self._by_machine(place, at_us // HOUR_US)
+            self._known[key] = found
+        return found
+
+    def _by_machine(self, address: str, hour: int) -> str:
+        hours = self._hours.get(address, ())
+        place = bisect_right(hours, hour)
+        near = [known for known in hours[max(place - 1, 0) : place + 1] if abs(known - hour) <= _HOURS_BELIEVED]
+        if not near:
+            return address
+        machines = self._machines[address][min(near, key=lambda known: (abs(known - hour), known))]
+        return self._names.spelled(next(iter(machines))) if len(machines) == 1 else address
 
 
 class _Part(NamedTuple):
@@ -132,14 +175,14 @@ class _Part(NamedTuple):
     hours: tuple[tuple[int, int], ...]
 
 
-def _parts(names: Names, sighting: Sighting, end_us: int) -> Iterator[_Part]:
+def _parts(holders: Holders, sighting: Sighting, end_us: int) -> Iterator[_Part]:
     """An edge between addresses is one for each pair of hosts that had them, to the hour."""
     ends: dict[tuple[str, str], list[tuple[int, int]]] = {}
-    fixed = None if is_address(sighting.source) or is_address(sighting.target) else _ends(names, sighting, end_us)
+    fixed = None if is_address(sighting.source) or is_address(sighting.target) else _ends(holders, sighting, end_us)
     for hour, count in sorted(sighting.hours.items()):
         at_us = min(max(hour * HOUR_US, sighting.first_us), sighting.last_us)
         if hour * HOUR_US <= end_us:
-            ends.setdefault(fixed or _ends(names, sighting, at_us), []).append((hour, count))
+            ends.setdefault(fixed or _ends(holders, sighting, at_us), []).append((hour, count))
     for (source, target), hours in ends.items():
         if source != target:
             first_us = max(hours[0][0] * HOUR_US, sighting.first_us)
@@ -149,19 +192,15 @@ def _parts(names: Names, sighting: Sighting, end_us: int) -> Iterator[_Part]:
             yield _Part(kind, source, target, user, first_us, max(first_us, last_us), elevated_us, tuple(hours))
 
 
-def _ends(names: Names, sighting: Sighting, at_us: int) -> tuple[str, str]:
-    return _host(names, sighting.source, at_us), _host(names, sighting.target, at_us)
-
-
-def _host(names: Names, place: str, at_us: int) -> str:
-    return names.entity_at(place, at_us).name if place else ""
+def _ends(holders: Holders, sighting: Sighting, at_us: int) -> tuple[str, str]:
+    return holders.host(sighting.source, at_us), holders.host(sighting.target, at_us)
 
 
 def _elevations(
-    names: Names, privileged: Iterable[tuple[tuple[str, str], int]], end_us: int
+    holders: Holders, privileged: Iterable[tuple[tuple[str, str], int]], end_us: int
 ) -> frozenset[tuple[str, str]]:
     """Hosts and the accounts that were given administrator rights there."""
-    return frozenset((_host(names, place, end_us), user) for (place, user), at_us in privileged if at_us <= end_us)
+    return frozenset((holders.host(place, end_us), user) for (place, user), at_us in privileged if at_us <= end_us)
 
 
 def _merged(parts: list[_Part], end_us: int, elevations: frozenset[tuple[str, str]]) -> Iterator[GraphEdge]:

@@ -133,7 +133,7 @@ def _walked(
         if by_walk:
             best = by_walk[contest.best]
             words = f"from {moves[number].source} the {contest.best} hardly led to {moves[number].target}"
-            found[number] = (Part(contest.best, best, words), by_walk)
+            found[number] = (Part(contest.best, round(best / 2, 2), words), by_walk)
     return found
 
 
