@@ -14,7 +14,7 @@ import click
 from pandora_core.cli import vault_shapes
 from pandora_core.cli.output import emit, json_option, plain, say
 from pandora_core.errors import ConfigError
-from pandora_core.vault.client import Client
+from pandora_core.vault.client import Client, Member
 from pandora_core.vault.protocol import Custody
 
 _PATH = click.Path(path_type=Path)
@@ -58,7 +58,8 @@ def open_(client: Client, file: Path, target: Path, as_json: bool) -> None:
 
 @click.command()
 @click.argument("target", type=_PATH)
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1)
+@click.option("--file", "files", multiple=True, type=_PATH, metavar="FILE", help="A file that goes along.")
 @click.option("--to", "recipients", multiple=True, required=True, metavar="AGE1PQ…", help="Who opens it.")
 @click.option("--note", default="", help="Text for who gets it; signed and sealed with the rest.")
 @click.option("--armor", is_flag=True, help="Write text instead of bytes.")
@@ -68,30 +69,40 @@ def export(
     client: Client,
     target: Path,
     names: tuple[str, ...],
+    files: tuple[Path, ...],
     recipients: tuple[str, ...],
     note: str,
     armor: bool,
     as_json: bool,
 ) -> None:
-    """Write the entries NAMES into the bundle TARGET: signed, and sealed to post-quantum age recipients."""
-    with _writing(target) as sink:
-        client.export(sink, names, recipients, note=note, armored=armor)
-    emit({"path": str(target), "names": list(names)}, as_json, lambda: f"{target}: {len(names)} entries")
+    """Write entries and files into the bundle TARGET: signed, and sealed to post-quantum age recipients."""
+    if not names and not files:
+        raise ConfigError("nothing to export", hint="name entries, or give --file")
+    with contextlib.ExitStack() as held:
+        sink = held.enter_context(_writing(target))
+        members = [Member(path.name, held.enter_context(_reading(path))) for path in files]
+        client.export(sink, names, recipients, note=note, armored=armor, members=members)
+    shape = {"path": str(target), "names": list(names), "files": [path.name for path in files]}
+    emit(shape, as_json, lambda: f"{target}: {len(names)} entries, {len(files)} files")
 
 
 @click.command("import")
 @click.argument("file", type=_PATH)
 @click.option("--trust", multiple=True, metavar="FINGERPRINT", help="Trust this signer; compare it with the sender.")
+@click.option("--into", "folder", type=_PATH, metavar="DIR", help="Where files of the bundle go (a private folder).")
 @json_option
 @click.pass_obj
-def import_(client: Client, file: Path, trust: tuple[str, ...], as_json: bool) -> None:
+def import_(client: Client, file: Path, trust: tuple[str, ...], folder: Path | None, as_json: bool) -> None:
     """Take the entries of a bundle in, if this vault or a signer that is trusted signed it."""
     with _reading(file) as source:
-        report = client.import_(source, trust)
+        report = client.import_(source, trust, folder)
     emit(
         vault_shapes.plain(report),
         as_json,
-        lambda: f"{len(report.added)} added, {len(report.updated)} updated, {len(report.skipped)} there already",
+        lambda: (
+            f"{len(report.added)} added, {len(report.updated)} updated, {len(report.skipped)} there already, "
+            f"{len(report.files)} files"
+        ),
     )
 
 

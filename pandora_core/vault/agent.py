@@ -110,20 +110,24 @@ class Agent:
         self._waker.setblocking(False)
         self._stop = threading.Event()
         self._hung_up = threading.Event()
+        self._pulse = threading.Event()
         self._last_served_s = self._clock.passed_s()
 
     def stop(self) -> None:
         """Leave."""
         self._stop.set()
+        self._pulse.set()
         self._wake()
 
     def hang_up(self) -> None:
         """Lock; leases stay."""
         self._hung_up.set()
-        self._wake()
+        self._pulse.set()
 
     def serve(self) -> None:
         """Serve until it is stopped, or idle and locked."""
+        timekeeper = threading.Thread(target=self._keep_time)
+        timekeeper.start()
         with self._woken, _listening(self._data) as listener, selectors.DefaultSelector() as selector:
             selector.register(listener, selectors.EVENT_READ)
             selector.register(self._woken, selectors.EVENT_READ)
@@ -133,7 +137,8 @@ class Agent:
                         self._accept(listener)
                     else:
                         self._woken.recv(64)
-                self._tick()
+        self.stop()
+        timekeeper.join()
         self._waker.close()
         for connection in tuple(self._connections):
             framing.hang_up(connection)
@@ -176,8 +181,15 @@ class Agent:
         with contextlib.suppress(OSError):  # it is awake already, or has left
             self._waker.send(b"\0")
 
-    def _tick(self) -> None:
-        """What is due. A vault that cannot write (a full disk) is locked in memory all the same."""
+    def _keep_time(self) -> None:
+        """On a thread of its own: the vault may be busy for a while, and new clients are not to wait for that."""
+        while not self._stop.is_set():
+            self._pulse.wait(TICK_S)
+            self._pulse.clear()
+            self._do_what_is_due()
+
+    def _do_what_is_due(self) -> None:
+        """A vault that cannot write (a full disk) is locked in memory all the same."""
         keeper = self._desk.keeper
         try:
             if self._watch.has_slept():

@@ -77,6 +77,14 @@ class Way(NamedTuple):
             secret.wipe()
 
 
+class Member(NamedTuple):
+    """An open file that goes into a bundle; it must be one that can be read twice."""
+
+    name: str
+    file: int
+    media: str = ""
+
+
 class Client:
     """The vault of a data folder. Every call may raise the errors of the tree under ``VaultError``.
 
@@ -211,19 +219,35 @@ class Client:
         self._ask(protocol.Deposit(draft=named), type(None), [field.value for field in fields])
 
     def export(
-        self, sink: int, names: Sequence[str], to: Sequence[str], *, note: str = "", armored: bool = False
+        self,
+        sink: int,
+        names: Sequence[str],
+        to: Sequence[str],
+        *,
+        note: str = "",
+        armored: bool = False,
+        members: Sequence[Member] = (),
     ) -> None:
-        """Write entries as a signed bundle for recipients (``age1pq…``)."""
-        request = protocol.Export(names=tuple(names), recipients=tuple(to), note=note, armored=armored)
-        self._ask(request, type(None), files=(sink,), wait_s=None)
+        """Write entries, and open files beside them, as a signed bundle for recipients (``age1pq…``)."""
+        request = protocol.Export(
+            names=tuple(names),
+            recipients=tuple(to),
+            members=tuple((each.name, each.media) for each in members),
+            note=note,
+            armored=armored,
+        )
+        self._ask(request, type(None), files=(sink, *(each.file for each in members)), wait_s=None)
 
-    def import_(self, source: int, trusted: Sequence[str] = ()) -> ImportReport:
-        """Take a bundle in whose signer is this vault or has one of these fingerprints.
+    def import_(self, source: int, trusted: Sequence[str] = (), folder: Path | None = None) -> ImportReport:
+        """Take a bundle in whose signer is this vault or has one of these fingerprints; its files go to ``folder``.
 
         Raises:
             UntrustedSignerError: it is signed well, by somebody else; the message has the fingerprint.
         """
-        return self._ask(protocol.Import(trusted=tuple(trusted)), ImportReport, files=(source,), wait_s=None)
+        where = str(folder.absolute()) if folder else ""
+        return self._ask(
+            protocol.Import(trusted=tuple(trusted), folder=where), ImportReport, files=(source,), wait_s=None
+        )
 
     def verify(self, witness: str = "") -> VerifyReport:
         """Check everything that is signed, and with a witness also that it is not older than that."""

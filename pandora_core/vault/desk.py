@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from io import FileIO
 from pathlib import Path
 from typing import Any, NamedTuple, Union
@@ -14,6 +15,7 @@ import msgspec
 
 from pandora_core.errors import PandoraError, ProviderError, RefusedError, VaultFormatError
 from pandora_core.vault import desk_views, protocol, providers
+from pandora_core.vault.bundle import Outgoing
 from pandora_core.vault.framing import Frame
 from pandora_core.vault.hardening import scrub_freed_memory
 from pandora_core.vault.keeper import Keeper
@@ -170,14 +172,16 @@ class Desk:
 
     def export(self, asked: protocol.Export, frame: Frame, by: Actor) -> Reply:
         vault, to = self.keeper.unlocked(), _recipients(asked.recipients)
+        files = _outgoing(asked.members, frame.files[1:])
         with self._sink(frame, 0) as sink:
-            vault.export(asked.names, to, sink, by=by, note=asked.note, armored=asked.armored)
+            vault.export(asked.names, to, sink, by=by, note=asked.note, armored=asked.armored, files=files)
         return Reply()
 
     def import_bundle(self, asked: protocol.Import, frame: Frame, by: Actor) -> Reply:
         vault = self.keeper.unlocked()
         with self._source(frame, 1) as source:
-            done = vault.import_bundle(source, by=by, trusted=asked.trusted)
+            folder = Path(asked.folder) if asked.folder else None
+            done = vault.import_bundle(source, by=by, trusted=asked.trusted, folder=folder)
         for name in done.updated:
             self.keeper.renew(name, by)
         return Reply(desk_views.imported(done))
@@ -234,6 +238,19 @@ class _Sink:
             rest = rest[os.write(self._descriptor, rest) :]
         self._touch()
         return len(octets)
+
+
+def _outgoing(members: Sequence[tuple[str, str]], files: Sequence[int]) -> list[Outgoing]:
+    """Files that go along in a bundle; each is read from its start twice."""
+    if len(members) != len(files):
+        raise VaultFormatError("the files of the bundle are missing")
+
+    def reopened(file: int) -> FileIO:
+        os.lseek(file, 0, os.SEEK_SET)
+        return FileIO(file, "r", closefd=False)
+
+    pairs = zip(members, files, strict=True)
+    return [Outgoing(name, media, partial(reopened, file)) for (name, media), file in pairs]
 
 
 def _decode(words: bytes) -> Any:

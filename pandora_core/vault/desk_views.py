@@ -167,5 +167,9 @@ def rekeyed(found: views.Rekeyed) -> protocol.RekeyReport:
 def imported(found: views.Imported) -> protocol.ImportReport:
     """What a bundle brought."""
     return protocol.ImportReport(
-        signer=found.signer_fingerprint, added=found.added, updated=found.updated, skipped=found.skipped
+        signer=found.signer_fingerprint,
+        added=found.added,
+        updated=found.updated,
+        skipped=found.skipped,
+        files=found.files,
     )

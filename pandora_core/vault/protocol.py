@@ -183,10 +183,12 @@ class Deposit(Request, tag="deposit", frozen=True):
 
 
 class Export(Request, tag="export", frozen=True):
-    """Files: the sink. Names of entries; the bundle goes to these recipients (``age1pq…``)."""
+    """Files: the sink, then those of ``members``, which are read twice. It goes to these recipients (``age1pq…``)."""
 
     names: tuple[str, ...]
     recipients: tuple[str, ...]
+    members: tuple[tuple[str, str], ...] = ()
+    """Name and media type of each file that goes along."""
     note: str = ""
     armored: bool = False
 
@@ -195,6 +197,8 @@ class Import(Request, tag="import", frozen=True):
     """Files: the source."""
 
     trusted: tuple[str, ...] = ()
+    folder: str = ""
+    """Where files of the bundle are written; empty refuses a bundle that has any."""
 
 
 class Verify(Request, tag="verify", frozen=True):
@@ -377,6 +381,7 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
     added: tuple[str, ...] = ()
     updated: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 class WitnessView(msgspec.Struct, frozen=True, kw_only=True):

@@ -238,12 +238,15 @@ def test_the_json_of_every_command_is_as_documented(shell: Shell, place: Place, 
     assert set(shell.json("seal", str(evidence))) == CUSTODY | {"path"}
     assert set(shell.json("open", f"{evidence}.sealed", str(tmp_path / "again"))) == CUSTODY | {"path"}
     bundle = tmp_path / "bundle"
-    assert shell.json("export", str(bundle), "ibm", "--to", public["bundle"]) == {
+    assert shell.json("export", str(bundle), "ibm", "--file", str(evidence), "--to", public["bundle"]) == {
         "path": str(bundle),
         "names": ["ibm"],
+        "files": ["evidence"],
     }
-    imported = shell.json("import", str(bundle))
-    assert set(imported) == {"signer", "added", "updated", "skipped"}
+    (tmp_path / "into").mkdir(mode=0o700)
+    imported = shell.json("import", str(bundle), "--into", str(tmp_path / "into"))
+    assert set(imported) == {"signer", "added", "updated", "skipped", "files"}
+    assert (tmp_path / "into" / "evidence").read_bytes() == b"pcap"
     assert set(shell.json("rotate", "--epoch")) == {"epoch", "generation", "removed_slots"}
     report = shell.json("verify")
     assert set(report) == {"sound", "problems", "integrity", "freshness", "commit", "audit_records"}

@@ -69,6 +69,7 @@ class Running:
 
     def tick(self) -> None:
         """Let the agent look at its clocks."""
+        self.agent._pulse.set()
         self.agent._wake()
 
     @contextlib.contextmanager
