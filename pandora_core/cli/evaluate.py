@@ -73,6 +73,17 @@ def shape_of(found: Evaluation) -> dict[str, Any]:
             }
             for row in found.severities
         ],
+        "cried_wolf": [
+            {
+                "id": alert.id,
+                "severity": alert.severity.word,
+                "risk": round(alert.risk, 2),
+                "entity": str(alert.entity),
+                "title": alert.title,
+                "detectors": [part.detector for part in alert.contributions],
+            }
+            for alert in found.cried_wolf
+        ],
         "detectors": [
             {"detector": row.detector, "detections": row.detections, "true": row.true, "stages": row.stages_seen}
             for row in found.detectors
@@ -113,7 +124,8 @@ def _rate(rate: Rate) -> dict[str, Any]:
 
 
 def _text(found: Evaluation) -> str:
-    return "\n\n".join((_headline(found), _attack_table(found), _severity_table(found), *_part_tables(found)))
+    tables = _attack_table(found), _severity_table(found), _wolf_table(found), *_part_tables(found)
+    return "\n\n".join((_headline(found), *tables))
 
 
 def _headline(found: Evaluation) -> str:
@@ -159,6 +171,11 @@ def _severity_table(found: Evaluation) -> str:
         for row in found.severities
     ]
     return table(("severity", "alerts", "false", "false a day", "false a host and day"), rows)
+
+
+def _wolf_table(found: Evaluation) -> str:
+    rows = [(alert.severity.word, round(alert.risk), alert.entity, alert.title) for alert in found.cried_wolf[:20]]
+    return table(("false", "risk", "entity", "what"), rows, empty="no false alert of high severity")
 
 
 def _part_tables(found: Evaluation) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from pandora_core.evaluate.replay import OPENED, Outcry, QueueItem, Run
 from pandora_core.evaluate.truth import Stage, Truth
-from pandora_core.model import DAY_US, SECOND_US, Severity
+from pandora_core.model import DAY_US, SECOND_US, Alert, Severity
 
 
 class Rate(NamedTuple):
@@ -113,6 +113,8 @@ class Evaluation:
     queue: QueueResult
     all_phases: tuple[str, ...]
     severities: tuple[SeverityResult, ...]
+    cried_wolf: tuple[Alert, ...]
+    """The alerts of severity high or critical that are not true, worst first."""
     detectors: tuple[DetectorResult, ...]
     phases: tuple[PhaseResult, ...]
     days: float
@@ -144,6 +146,7 @@ def measure(run: Run, truth: Truth, hosts: int | None = None) -> Evaluation:
         queue=_queue(run),
         all_phases=_phases(told),
         severities=tuple(_severities(run, days, count)),
+        cried_wolf=_cried_wolf(run),
         detectors=tuple(_detectors(run)),
         phases=tuple(_by_phase(run, told, seen)),
         days=days,
@@ -248,6 +251,12 @@ def _severities(run: Run, days: float, hosts: int) -> Iterator[SeverityResult]:
     for severity in sorted(Severity, reverse=True):
         wrong = false[severity]
         yield SeverityResult(severity, alerts[severity], wrong, wrong / days, wrong / days / hosts)
+
+
+def _cried_wolf(run: Run) -> tuple[Alert, ...]:
+    alerts = [outcry.alert for outcry in run.outcries.values() if not _is_true(run, outcry)]
+    high = [alert for alert in alerts if alert.severity >= Severity.HIGH]
+    return tuple(sorted(high, key=lambda alert: (-alert.risk, alert.id)))
 
 
 def _detectors(run: Run) -> Iterator[DetectorResult]:

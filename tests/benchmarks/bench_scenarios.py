@@ -153,6 +153,8 @@ def report_quiet(outcomes: list[Outcome]) -> None:
         print(f"high or critical alerts a day: {high / found.days:.2f} (aim: at most 3)")
         for severity, count in sorted(found.queue.waiting.items(), reverse=True):
             print(f"{severity.word:<14}{count:>7} {found.queue.kind}s  {count / found.days:>9.2f} a day")
+        for alert in found.cried_wolf:
+            print(f"{alert.risk:5.1f}  {alert.entity}  {alert.title}")
         for part in found.detectors:
             print(f"{part.detector:<28}{part.detections:>7} detections")
 

@@ -90,6 +90,7 @@ def test_an_alert_is_true_when_it_shows_an_event_of_an_attack(run: Run) -> None:
     assert found.precision[:2] == (1, 3)
     assert found.precision_high[:2] == (1, 2)
     high = next(row for row in found.severities if row.severity is Severity.HIGH)
+    assert [alert.id for alert in found.cried_wolf] == ["A-2"]
     assert (high.alerts, high.false, high.false_per_day, high.false_per_host_day) == (2, 1, 0.5, 0.05)
 
 
