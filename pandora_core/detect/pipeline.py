@@ -7,23 +7,34 @@ from typing import ClassVar
 
 import msgspec
 
+from pandora_core.detect.beacons import Beacons
 from pandora_core.detect.behaviour import Behaviour, Context, Fired, Maker
+from pandora_core.detect.certificates import Certificates
+from pandora_core.detect.dns_tunnels import DnsTunnels
 from pandora_core.detect.edges import MAX_EDGES, Edge, Edges
+from pandora_core.detect.failing_names import FailingNames
 from pandora_core.detect.first_logons import FirstLogons
 from pandora_core.detect.host_signs import HostSigns
 from pandora_core.detect.logons import FailedLogons
+from pandora_core.detect.long_connections import LongConnections
 from pandora_core.detect.names import MAX_PLACES, Names
+from pandora_core.detect.new_destinations import NewDestinations
 from pandora_core.detect.rare_alerts import RareAlerts
+from pandora_core.detect.record_types import RecordTypes
 from pandora_core.detect.scans import Scans
 from pandora_core.detect.services import RemoteServices
 from pandora_core.detect.signatures import Signatures
 from pandora_core.detect.spread import SpreadLogons
+from pandora_core.detect.strobes import Strobes
 from pandora_core.detect.tickets import Roasting
+from pandora_core.detect.uploads import Uploads
 from pandora_core.model import Event
 
 BUILT_IN: tuple[Maker, ...] = (
     *(FailedLogons, FirstLogons, SpreadLogons, Roasting, RemoteServices, HostSigns),
     *(Scans, Signatures, RareAlerts),
+    *(Beacons, Strobes, LongConnections, Uploads, NewDestinations),
+    *(DnsTunnels, FailingNames, RecordTypes, Certificates),
 )
 """The behaviours that run where nothing else is asked for."""
 
@@ -36,7 +47,7 @@ _ALWAYS_SEEN = (*_NAMING, ("network", "connection"))
 class Pipeline:
     """All behaviours, and what they share. It is pure: events in, detections and edges out, the state in bytes."""
 
-    VERSION: ClassVar[str] = "3"
+    VERSION: ClassVar[str] = "4"
     """Changes with the state's layout and with every threshold: a state of another version is of no use, the engine
     then builds it anew from the stored events. A test compares it with a digest of all thresholds."""
 

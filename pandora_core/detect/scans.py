@@ -1,8 +1,8 @@
 """Owns the behaviour of scans: many ports of one host, one port of many hosts, pings of many hosts.
 
 Only attempts that were refused or not answered count, so that ordinary traffic costs a glance. They are counted by
-the minute; a minute belongs to a scan when it and the one beside it hold enough different targets. What happens in
-such minutes is one detection per source, whatever is scanned.
+the minute, and by the half day for those who take their time; such a cell belongs to a scan when it and the one
+beside it hold enough different targets. What happens in such cells is one detection per source, whatever is scanned.
 """
 
 from __future__ import annotations
@@ -31,6 +31,11 @@ HOSTS_ON_A_UDP_PORT = 30
 HOSTS_PINGED = 8
 """Different hosts that did not answer a ping within one to two minutes."""
 
+SLOW_TARGETS = 24
+"""Different ports of one host, or hosts on one TCP port of our own networks, within half a day to a day: whoever is
+refused by so many tries what is there. Outside, browsers meet as many dead servers, so that hosts there do not count.
+"""
+
 MAX_PROBED = 50_000
 """Pairs of hosts, and of host and port, whose failures are remembered; the ones written longest ago go first."""
 
@@ -45,19 +50,24 @@ _LATE_MINUTES = 12  # how long a minute may still be added to by lines that arri
 _PROBE_PACKETS = 3
 _MAX_STRANDS = 32
 _EVENTS_SHOWN = 3
+_SLOW_US = 12 * HOUR_US
 
 
 class ProbeKey(NamedTuple):
-    """What failures are counted for: a source, and a host (vertical), a port (horizontal) or nothing more (sweep)."""
+    """What failures are counted for: a source, and a host (vertical), a port (horizontal) or nothing more (sweep).
+
+    ``width_us`` is how long a cell is: a minute, or half a day.
+    """
 
     kind: str
     source: str
     what: str
     transport: str
+    width_us: int = MINUTE_US
 
 
 class Minute(msgspec.Struct, gc=False):
-    """The failures of one minute."""
+    """The failures of one cell: a minute, or half a day."""
 
     first_us: int
     last_us: int
@@ -82,8 +92,8 @@ class Source(NamedTuple):
 class Scans(SessionBehaviour):
     """Port scans (T1046) and ping sweeps (T1018), vertical and horizontal.
 
-    Group addresses do not count. Blind spots: slower scans, scans that only meet open ports, and a source that hides
-    among more than 50,000 pairs that fail within minutes. A mail server with many dead recipients and a browser
+    Group addresses do not count. Blind spots: a few targets a day, scans that only meet open ports, and a source that
+    hides among more than 50,000 pairs that fail within minutes. A mail server with many dead recipients and a browser
     behind a broken uplink look like a horizontal scan.
     """
 
@@ -110,10 +120,15 @@ class Scans(SessionBehaviour):
             is_udp = transport == "udp"
             if is_udp and port in _TRACEROUTE_PORTS:
                 return
-            self._probe(ProbeKey(VERTICAL, source, destination, transport), port, PORTS_OF_A_HOST, event_id, event)
+            key = ProbeKey(VERTICAL, source, destination, transport)
+            self._probe(key, port, PORTS_OF_A_HOST, event_id, event)
+            self._probe(key._replace(width_us=_SLOW_US), port, SLOW_TARGETS, event_id, event)
             if not is_udp or port != _QUIC_PORT:
                 enough = HOSTS_ON_A_UDP_PORT if is_udp else HOSTS_ON_A_PORT
-                self._probe(ProbeKey(HORIZONTAL, source, str(port), transport), destination, enough, event_id, event)
+                key = ProbeKey(HORIZONTAL, source, str(port), transport)
+                self._probe(key, destination, enough, event_id, event)
+                if not is_udp and is_internal(destination):
+                    self._probe(key._replace(width_us=_SLOW_US), destination, SLOW_TARGETS, event_id, event)
 
     def memory(self) -> bytes:
         return self._probed.dump()
@@ -122,7 +137,7 @@ class Scans(SessionBehaviour):
         self._probed.load(memory)
 
     def _probe(self, key: ProbeKey, target: int | str, enough: int, event_id: int, event: Event) -> None:
-        number = event.at_us // MINUTE_US
+        number = event.at_us // key.width_us
         minutes = self._probed.get(key)
         minute = minutes.get(number) if minutes else None
         if minutes is None or minute is None:
@@ -145,14 +160,15 @@ class Scans(SessionBehaviour):
 
     def _join(self, key: ProbeKey, minute: Minute, event_id: int, at_us: int) -> None:
         """Takes what happened in a minute into the source's scan."""
-        kind, address, what, transport = key
+        kind, address, what, transport, width_us = key
         source = Source(address)
         scan = self._scans.at(source, minute.first_us)
         scan = self._scans.at(source, minute.last_us) if minute.last_us != minute.first_us else scan
         what = f"{what}/{transport}" if kind == HORIZONTAL else what
-        strand = scan.strands.get(f"{kind} {what}")
+        name = f"{kind} {what}" if width_us == MINUTE_US else f"slow {kind} {what}"
+        strand = scan.strands.get(name)
         if strand is None and len(scan.strands) < _MAX_STRANDS:
-            strand = scan.strands[f"{kind} {what}"] = Strand(kind, what, minute.first_us, minute.last_us)
+            strand = scan.strands[name] = Strand(kind, what, minute.first_us, minute.last_us)
         if strand is not None:
             strand.first_us = min(strand.first_us, minute.first_us)
             strand.last_us = max(strand.last_us, minute.last_us)
@@ -168,7 +184,7 @@ class Scans(SessionBehaviour):
 
     def _render(self, source: Source, scan: Scan) -> Detection:
         entity = self._names.entity_at(source.address, scan.last_us)
-        strands = sorted(scan.strands.values(), key=lambda strand: (-strand.size, strand.kind, strand.what))
+        strands = sorted(_told(scan.strands), key=lambda strand: (-strand.size, strand.kind, strand.what))
         targets = sum(strand.size for strand in strands)
         kinds = {strand.kind for strand in strands}
         is_outside = not is_internal(source.address)
@@ -195,6 +211,16 @@ class Scans(SessionBehaviour):
             related=tuple(EntityRef("address", address) for address in scanned[:8]),
             event_ids=scan.event_ids,
         )
+
+
+def _told(strands: dict[str, Strand]) -> list[Strand]:
+    """The parts to tell: what was counted both by the minute and by the half day only once, as the larger."""
+    told: dict[tuple[str, str], Strand] = {}
+    for strand in strands.values():
+        known = told.get((strand.kind, strand.what))
+        if known is None or strand.size > known.size:
+            told[strand.kind, strand.what] = strand
+    return list(told.values())
 
 
 def _with_room(minutes: dict[int, Minute], number: int) -> dict[int, Minute]:

@@ -10,6 +10,7 @@ import msgspec
 from pandora_core.detect.addresses import is_internal, is_outside
 from pandora_core.detect.baselines import Baseline, to_forget
 from pandora_core.detect.behaviour import Context, Route
+from pandora_core.detect.popularity import Popularity, users_sentence
 from pandora_core.detect.sessions import Session, SessionBehaviour, Sessions
 from pandora_core.detect.words import amount, size
 from pandora_core.model import HOUR_US, Detection, EntityRef, Event
@@ -25,6 +26,9 @@ LEAST_BYTES_UNKNOWN = 500_000_000
 
 POINTS = 45.0
 POINTS_UNKNOWN = 30.0
+POINTS_POPULAR = 18.0
+"""Where four hosts of ours or more send files to that destination: a service that the company uses."""
+
 POINTS_TENFOLD = 10.0
 MAX_POINTS = 65.0
 MAX_HOSTS = 20_000
@@ -86,9 +90,9 @@ class Upload(Session, kw_only=True, gc=False):
 class Uploads(SessionBehaviour):
     """Exfiltration by volume (T1048, T1567): connections of our hosts to the outside that send more than they get.
 
-    An hour is judged against what was usual up to two hours before it. Blind spots: slow leaks below the limit, hosts
-    with public addresses, and the first hours of a new host below half a gigabyte. A connection counts for the hour
-    in which it ends, where logs tell it.
+    An hour is judged against what was usual up to two hours before it. Blind spots: slow leaks below the limit, the
+    service that everybody sends files to, hosts with public addresses, and new hosts below half a gigabyte. A
+    connection counts for the hour in which it ends, where logs tell it.
     """
 
     name = "upload"
@@ -104,6 +108,7 @@ class Uploads(SessionBehaviour):
         self._names = context.names
         self._max_hosts = max_hosts
         self._least, self._least_unknown = least_bytes
+        self._popularity = Popularity(max_hosts)
         self._senders: dict[str, Sender] = {}
         self._uploads = Sessions(Source, Upload, self._render, gap_us=PAUSE_US, capacity=capacity, places=tuple)
         self.tables = (self._uploads,)
@@ -128,6 +133,8 @@ class Uploads(SessionBehaviour):
         sums = hour.sums
         sums[dataset] = sums.get(dataset, 0) + sent
         if sent >= _NOTED_BYTES:
+            if self._popularity.add(destination, source, at_us):
+                self._uploads.mark_place(destination)
             place = f"{dataset} {destination}"
             if place in hour.to or len(hour.to) < _MAX_DESTINATIONS:
                 hour.to[place] = hour.to.get(place, 0) + sent
@@ -135,10 +142,12 @@ class Uploads(SessionBehaviour):
             self._join(source, at_us, hour, event_id, event)
 
     def memory(self) -> bytes:
-        return msgspec.msgpack.encode(list(self._senders.items()))
+        return msgspec.msgpack.encode([self._popularity.dump(), msgspec.msgpack.encode(list(self._senders.items()))])
 
     def recall(self, memory: bytes) -> None:
-        self._senders = dict(msgspec.msgpack.decode(memory, type=list[tuple[str, Sender]]))
+        popularity, senders = msgspec.msgpack.decode(memory, type=list[bytes])
+        self._popularity.load(popularity)
+        self._senders = dict(msgspec.msgpack.decode(senders, type=list[tuple[str, Sender]]))
 
     def _hour(self, source: str, at_us: int) -> Hour | None:
         """The hour of a host that a moment falls into; ``None`` if it is older than late."""
@@ -191,7 +200,9 @@ class Uploads(SessionBehaviour):
         upload.last_us = max(upload.last_us, hour.last_us)
         number = at_us // HOUR_US
         if number in upload.hours or len(upload.hours) < _MAX_HOURS:
-            upload.hours[number] = Excess(hour.sent, hour.usual, hour.is_warm, _most_to(hour))
+            most_to = _most_to(hour)
+            upload.hours[number] = Excess(hour.sent, hour.usual, hour.is_warm, most_to)
+            self._uploads.show(source, upload, most_to)
         upload.remember(event_id, event.at_us)
         if upload.fired_event_id:
             self._uploads.mark(source, upload)
@@ -213,7 +224,11 @@ class Uploads(SessionBehaviour):
         if len(upload.hours) > 1:
             reasons.append(f"{size(sent)} in {amount(len(upload.hours), 'hour')} in which it sent too much")
         if worst.most_to:
-            reasons.append(f"most of it to {worst.most_to}")
+            users = self._popularity.users(worst.most_to)
+            reasons.append(f"most of it to {worst.most_to}; {users_sentence(users, 'it for uploads')}")
+        points = _points(worst, self._least if worst.is_warm else self._least_unknown)
+        if self._popularity.is_popular(worst.most_to):
+            points = POINTS_POPULAR
         return Detection(
             id=upload.id,
             detector=self.name,
@@ -221,7 +236,7 @@ class Uploads(SessionBehaviour):
             first_seen_us=upload.first_us,
             last_seen_us=upload.last_us,
             count=len(upload.hours),
-            points=_points(worst, self._least if worst.is_warm else self._least_unknown),
+            points=points,
             title=f"sent {size(sent)} to the outside",
             reasons=tuple(reasons),
             techniques=("T1048", "T1567"),

@@ -1,7 +1,7 @@
 """Events made up for tests of the detectors, and strategies that make whole streams of them.
 
-A stream is made of clusters: up to 45 minutes of events, 30 hours apart, so that no pause between events is near a
-pause at which a behaviour ends a session. An address has one host name a cluster.
+A stream is made of clusters: up to two and a half hours of events, 30 hours apart, so that no pause between events is
+near a pause at which a behaviour ends a session. An address has one host name a cluster.
 """
 
 from __future__ import annotations
@@ -290,6 +290,66 @@ def lease(at_us: int, host: str, address: str) -> Event:
     )
 
 
+def handshake(at_us: int, source: str = INSIDE[0], destination: str = OUTSIDE[0], **more: object) -> Event:
+    """A TLS handshake; by itself nothing is odd about its certificate."""
+    return Event(
+        at_us=at_us,
+        dataset="zeek.ssl",
+        category="network",
+        action="tls-handshake",
+        outcome="success",
+        source_ip=source,
+        destination_ip=destination,
+        destination_port=443,
+        more=dict(more),  # type: ignore[arg-type]
+    )
+
+
+def certificate(at_us: int, fingerprint: str = "f1", **more: object) -> Event:
+    return Event(
+        at_us=at_us,
+        dataset="zeek.x509",
+        category="network",
+        action="certificate",
+        more={"x509.fingerprint": fingerprint, **more},  # type: ignore[dict-item]
+    )
+
+
+def dns_query(
+    at_us: int,
+    name: str,
+    kind: str = "A",
+    code: str = "NOERROR",
+    source: str = INSIDE[0],
+    server: str = INSIDE[2],
+) -> Event:
+    return Event(
+        at_us=at_us,
+        dataset="zeek.dns",
+        category="network",
+        action="dns-query",
+        outcome="success" if code == "NOERROR" else "failure",
+        source_ip=source,
+        destination_ip=server,
+        destination_port=53,
+        more={"dns.question.name": name, "dns.question.type": kind, "dns.response_code": code},
+    )
+
+
+def request(at_us: int, domain: str, source: str = INSIDE[0], proxy: str = INSIDE[1]) -> Event:
+    return Event(
+        at_us=at_us,
+        dataset="zeek.http",
+        category="web",
+        action="http-request",
+        outcome="success",
+        source_ip=source,
+        destination_ip=proxy,
+        destination_port=3128,
+        more={"url.domain": domain},
+    )
+
+
 _places = st.sampled_from([*OUTSIDE, *INSIDE])
 _hosts = st.sampled_from([f"{host}.corp.example" for host in HOSTS] + ["ws-5", "srv-1.corp.example"])
 _users = st.sampled_from(USERS)
@@ -332,6 +392,82 @@ def _scans(times: st.SearchStrategy[int]) -> st.SearchStrategy[list[Event]]:
         st.booleans(),
         st.sampled_from(["tcp", "tcp", "icmp"]),
     )
+
+
+def _beats(times: st.SearchStrategy[int]) -> st.SearchStrategy[list[Event]]:
+    """Calls at a steady pace, for about an hour and a half, along one path or through a proxy."""
+    return st.builds(
+        lambda start, source, destination, pace, wobble, calls, is_web: [
+            request(start + n * pace * SECOND_US + n * wobble % 7 * SECOND_US, "beat.example", source)
+            if is_web
+            else connection(
+                start + n * pace * SECOND_US + n * wobble % 7 * SECOND_US,
+                source,
+                destination,
+                443,
+                outcome="success",
+                **{"source.bytes": 300 + n % 5, "destination.bytes": 90},
+            )
+            for n in range(calls)
+        ],
+        times,
+        st.sampled_from(INSIDE),
+        st.sampled_from(OUTSIDE),
+        st.integers(60, 90),
+        st.integers(0, 3),
+        st.sampled_from([4, 90]),
+        st.booleans(),
+    )
+
+
+def _network(times: st.SearchStrategy[int]) -> st.SearchStrategy[list[Event]]:
+    """What goes outside: connections of every size, names and certificates."""
+    inside, outside = st.sampled_from(INSIDE), st.sampled_from(OUTSIDE)
+    chance = st.sampled_from([f"{stem}{n:02d}kqx7z" for stem in ("xq9vj3kw", "zqjx4vbn") for n in range(8)])
+    calls = st.builds(
+        lambda at_us, source, destination, outcome, sent, lasted_s: connection(
+            at_us,
+            source,
+            destination,
+            443,
+            outcome=outcome,
+            **{"source.bytes": sent, "destination.bytes": 500, "event.duration": lasted_s * 1_000_000_000},
+        ),
+        times,
+        inside,
+        outside,
+        _outcomes,
+        st.sampled_from([0, 400, 9_000, 200_000]),
+        st.sampled_from([0, 1, 700, 30_000]),
+    )
+    names = st.builds(
+        lambda at_us, stem, is_tunnel, kind, code, source: dns_query(
+            at_us, f"{stem}qz8x.t.example" if is_tunnel else f"{stem}.example", kind, code, source
+        ),
+        times,
+        chance,
+        st.booleans(),
+        st.sampled_from(["A", "TXT", "NULL", "NULL"]),
+        st.sampled_from(["NOERROR", "NXDOMAIN", "NXDOMAIN"]),
+        inside,
+    )
+    shown = st.builds(
+        lambda at_us, source, destination, chain: handshake(
+            at_us, source, destination, **{"zeek.ssl.cert_chain_fps": [chain]}
+        ),
+        times,
+        inside,
+        outside,
+        st.sampled_from(["f1", "f2"]),
+    )
+    told = st.builds(
+        lambda at_us, fingerprint: certificate(
+            at_us, fingerprint, **{"x509.subject": "CN=a", "x509.issuer": "CN=a" if fingerprint == "f1" else "CN=b"}
+        ),
+        times,
+        st.sampled_from(["f1", "f2"]),
+    )
+    return st.lists(st.one_of(calls, names, names, shown, told), max_size=40)
 
 
 def _singles(times: st.SearchStrategy[int], cluster: int) -> st.SearchStrategy[list[Event]]:
@@ -382,7 +518,8 @@ def _singles(times: st.SearchStrategy[int], cluster: int) -> st.SearchStrategy[l
 def _cluster(number: int) -> st.SearchStrategy[list[Event]]:
     start = START_US + number * 30 * HOUR_US
     times = st.integers(0, 40 * 12).map(lambda five_seconds: start + five_seconds * 5 * SECOND_US)
-    parts = st.lists(st.one_of(_bursts(times), _scans(times), _singles(times, number)), min_size=1, max_size=4)
+    kinds = (_bursts(times), _scans(times), _beats(times), _network(times), _singles(times, number))
+    parts = st.lists(st.one_of(*kinds), min_size=1, max_size=4)
     return parts.map(lambda lists: [event for part in lists for event in part])
 
 

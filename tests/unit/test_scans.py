@@ -9,10 +9,11 @@ from pandora_core.detect.scans import (
     HOSTS_ON_A_UDP_PORT,
     HOSTS_PINGED,
     PORTS_OF_A_HOST,
+    SLOW_TARGETS,
     Scans,
 )
 from pandora_core.model import Detection, EntityRef, Event, Severity
-from tests.unit.streams import OUTSIDE, at, connection, watch
+from tests.unit.streams import INSIDE, OUTSIDE, at, connection, watch
 
 
 def scans(events: list[Event]) -> list[Detection]:
@@ -90,8 +91,27 @@ def test_group_addresses_and_the_host_itself_do_not_count() -> None:
     assert scans(groups + broadcast + itself) == []
 
 
-def test_the_same_attempts_spread_over_an_hour_are_no_scan() -> None:
-    assert scans(vertical(40, every_s=90) + horizontal(40, every_s=90)) == []
+def test_some_attempts_spread_over_an_hour_are_no_scan() -> None:
+    few = SLOW_TARGETS - 1
+    assert scans(vertical(few, every_s=90) + horizontal(few, every_s=90)) == []
+
+
+def test_many_targets_one_at_a_time_are_a_slow_scan() -> None:
+    (ports,) = scans(vertical(SLOW_TARGETS + 6, every_s=1200))
+    assert ports.title == f"scanned {SLOW_TARGETS + 6} ports of {INSIDE[1]}"
+    (hosts,) = scans(horizontal(SLOW_TARGETS, every_s=1200))
+    assert hosts.count == SLOW_TARGETS
+
+
+def test_dead_servers_outside_are_no_slow_scan() -> None:
+    dead = [connection(at(20 * n), destination=f"203.0.{n}.9", port=443) for n in range(3 * SLOW_TARGETS)]
+    assert scans(dead) == []
+
+
+def test_what_was_counted_by_the_minute_and_the_half_day_is_told_once() -> None:
+    (scan,) = scans(vertical(100))
+    assert len(scan.reasons) == 1
+    assert scan.count == 100
 
 
 def test_a_scan_across_the_turn_of_a_minute_is_seen() -> None:
@@ -145,7 +165,7 @@ def test_more_targets_are_worth_more_up_to_a_bound() -> None:
 
 
 def test_what_has_ended_a_scan_does_not_prolong_it() -> None:
-    later = [connection(at(30 + n), port=5000 + n) for n in range(20)]
+    later = [connection(at(30 + n), port=5000 + n % 3) for n in range(20)]
     (scan,) = scans(vertical(20) + later)
     assert scan.last_seen_us == at(seconds=19)
     assert scan.count == 20
