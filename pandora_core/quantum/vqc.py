@@ -162,7 +162,7 @@ class Batch:
 
     def _gradient(self, weights: Reals, layers: list[Reals], slope: Reals) -> Reals:
         final, each = layers[-1], np.tile(slope, 2)
-        adjoint: Reals = final @ (self.columns * each) @ self.columns.T if self._folded else final * each
+        adjoint: Reals = final @ ((self.columns * each) @ self.columns.T) if self._folded else final * each
         adjoint = self.signs[:, None] * adjoint
         back = np.argsort(_order(self.ansatz))
         found = np.empty((len(layers), self.ansatz.qubits))
