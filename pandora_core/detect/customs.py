@@ -7,6 +7,7 @@ is a text with its numbers taken out, so that versions, times and process ids do
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -22,7 +23,7 @@ CUSTOM_HOSTS = 5
 """What was seen on this many hosts is customary."""
 
 CUSTOM_SHARE = 0.1
-"""What is left of the points of a thing that is customary; less than one point is nothing."""
+"""What is left of the points of a thing that is customary; less than two points are nothing."""
 
 MAX_CUSTOMS = 100_000
 
@@ -33,7 +34,7 @@ _NUMBERS = re.compile(r"\b[0-9a-f]{6,}\b|\d+")
 def customary_points(points: float) -> float:
     """What is left of some points where the thing is customary."""
     left = round(points * CUSTOM_SHARE, 1)
-    return left if left >= 1 else 0.0
+    return left if left >= 2 else 0.0
 
 
 class Custom(msgspec.Struct, gc=False):
@@ -50,6 +51,11 @@ class Noted(NamedTuple):
     hosts: tuple[str, ...]
 
 
+@lru_cache(maxsize=8_192)
+def _sort_of(*texts: str) -> str:
+    return digest(*(_NUMBERS.sub("#", text) for text in texts))
+
+
 class Customs:
     """What was done since when and where."""
 
@@ -58,7 +64,7 @@ class Customs:
 
     def note(self, host: str, at_us: int, *texts: str) -> Noted:
         """Notes that something was done on a host."""
-        sort = digest(*(_NUMBERS.sub("#", text[:_MAX_CHARS]) for text in texts))
+        sort = _sort_of(*(text[:_MAX_CHARS] for text in texts))
         custom = self._customs.get(sort) or Custom(at_us, ())
         custom.first_us = min(custom.first_us, at_us)
         is_fifth = False

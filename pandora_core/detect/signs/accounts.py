@@ -32,7 +32,7 @@ ACCOUNTS = (
         "guest-made-administrator", "the guest account, a service or a machine became an administrator",
         "persistence privilege-escalation", "T1098 T1078.001", 60, other="group-member-added",
         text=(
-            rf"(?=.*{_ADMINISTRATORS})(?=.*(-501\b|memberid=s-1-5-(19|20|7)\b|membersid=s-1-5-(18|19|20|7)\b|"
+            rf"^(?=.*{_ADMINISTRATORS})(?=.*(-501\b|memberid=s-1-5-(19|20|7)\b|membersid=s-1-5-(18|19|20|7)\b|"
             r"memberid=s-1-1-0|membersid=s-1-1-0|\bguest\b))"
         ),
     ),

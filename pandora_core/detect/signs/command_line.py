@@ -9,8 +9,8 @@ from functools import lru_cache
 
 from pandora_core.detect.signs.sign import Trace
 
-_MAX_SCRIPT_CHARS = 65_536
-_MAX_COMMAND_CHARS = 8_192
+_MAX_SCRIPT_CHARS = 32_768
+_MAX_COMMAND_CHARS = 4_096
 _NOISE = re.compile(r"[\^`]|\"\"|''")
 _SPACES = re.compile(r"\s{2,}")
 _ENCODED = re.compile(r"\s[-/]e(?:nc?|nco\w*|c)?\s+['\"]?([a-z0-9+/=]{24,})", re.IGNORECASE)

@@ -120,8 +120,8 @@ COMMANDS = (
         "defense-evasion impact", "T1562.001 T1489", 45,
         words="stop config delete stop-service taskkill start=disabled disabled unload",
         text=(
-            r"\b(net1?|sc|stop-service|set-service|taskkill|fltmc|sysmon\w*)(\.exe)?\"?\s.*(stop|delete|disabled|"
-            r"config|unload|/im|-u)?.*(eventlog|sysmon|mpssvc|wscsvc|sophos|mcafee|symantec|kaspersky|crowdstrike|"
+            r"\b(net1?|sc|stop-service|set-service|taskkill|fltmc|sysmon\w*)(\.exe)?\"?\s.{0,200}"
+            r"(eventlog|sysmon|mpssvc|wscsvc|sophos|mcafee|symantec|kaspersky|crowdstrike|"
             r"csfalcon|carbonblack|cbdefense|sentinel|cylance|wazuh|ossec|splunk|winlogbeat|nxlog|osquery|veeam|"
             r"vss\b|sql(writer|serveragent|browser)|swprv|wbengine)"
         ),
@@ -190,7 +190,7 @@ COMMANDS = (
     _process(
         "hidden-powershell", "PowerShell runs without window, profile and policy", "execution defense-evasion",
         "T1059.001 T1564.003", 28, words=_PS,
-        text=r"(?=.*\s-w(i\w*)?\s+(h\w*|1)\b)(?=.*\s-(no?p\w*|ep|ex\w*|noni\w*|sta|e\w*)\b)",
+        text=r"^(?=.*\s-w(i\w*)?\s+(h\w*|1)\b)(?=.*\s-(no?p\w*|ep|ex\w*|noni\w*|sta|e\w*)\b)",
         unless=r"\\program files|\\windowsazure\\|\\microsoft\\|\\ccm\\",
     ),
     _process(

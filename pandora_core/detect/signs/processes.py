@@ -54,12 +54,12 @@ PROCESSES = (
     ),
     # From another host
     _process(
-        "wmi-started-tool", "WMI started a tool that runs commands", "lateral-movement execution", "T1047", 20,
+        "wmi-started-tool", "WMI started a tool that runs commands", "lateral-movement execution", "T1047", 15,
         program=f"{_CARRIERS} {_ASKING} reg sc vssadmin ntdsutil", other="wmiprvse",
         unless=r"\\sccm|\\ccm\\|configmgr|\\microsoft monitoring agent\\",
     ),
     _process(
-        "wmi-started-program", "WMI started a program", "lateral-movement execution", "T1047", 15, other="wmiprvse",
+        "wmi-started-program", "WMI started a program", "lateral-movement execution", "T1047", 12, other="wmiprvse",
         path=rf"^(?!.*\\({_RUN_BY_WMI})\.exe)",
         unless=r"\b(wmiprvse|werfault|wmiadap|unsecapp|mofcomp|conhost|msiexec|wmiapsrv)\b|\\program files",
     ),
@@ -165,7 +165,8 @@ PROCESSES = (
             "backgroundtaskhost searchprotocolhost searchfilterhost sihost dllhost colorcpl fxssvc"
         ),
         program=f"{_CARRIERS} {_ASKING} notepad calc mspaint",
-        unless=r"conhost|werfault|^\S*rundll32(\.exe)?\"? (shell32\.dll|c:\\windows|printui|\S*\\spool\\)|/c echo",
+        unless=r"conhost|werfault|"
+        r"^\S{0,200}rundll32(\.exe)?\"? (shell32\.dll|c:\\windows|printui|\S{0,200}\\spool\\)|/c echo",
     ),
     _process(
         "system-host-without-arguments", "a host for libraries or services runs without saying for which",

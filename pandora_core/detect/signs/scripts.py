@@ -44,12 +44,21 @@ SCRIPTS = (
         unless=r"authenticode|certificate",
     ),
     _script(
-        "script-disguised", "a script is written so that it cannot be read", "defense-evasion", "T1027.010", 40,
+        "script-disguised", "a script is written so that it cannot be read",
+        "defense-evasion", "T1027.010", 40, words="char join bxor comspec pshome verbosepreference shellid",
         text=(
-            r"(\[char\]\W{0,3}\d+\W{0,4}\+?){6}|('\s*\+\s*'){12}|(\{\d+\}){12}[^\n]{0,40}-f|-bxor\W{0,4}(\d|"
-            r"\$\w+\[)|\[string\]::join\([^\n]{0,80}\[char\]|-join\s*\(?\s*\[char\[\]\]|(\$\w{0,3}\[\d+\]\+?){6}|"
-            r"\$env:comspec\[\d|\$pshome\[\d|\$verbosepreference\.tostring|\$shellid\[\d"
+            r"(\[char\]\W{0,3}\d+\W{0,4}\+?){6}|-bxor\W{0,4}(\d|\$\w+\[)|\[string\]::join\([^\n]{0,80}\[char\]|"
+            r"-join\s*\(?\s*\[char\[\]\]|\$env:comspec\[\d|\$pshome\[\d|\$verbosepreference\.tostring|\$shellid\[\d"
         ),
+    ),
+    _script(
+        "script-in-pieces", "a script puts its words together from pieces",
+        "defense-evasion", "T1027.010", 40,
+        text=r"'[^'\n]{0,20}'\s*\+\s*(?:'[^'\n]{0,20}'\s*\+\s*){9}",
+    ),
+    _script(
+        "script-out-of-order", "a script puts its words together from pieces in another order",
+        "defense-evasion", "T1027.010", 40, text=r"\{\d+\}(?:\{\d+\}){7}[^\n]{0,40}-f",
     ),
     _script(
         "script-loads-library-from-memory", "a script runs a program out of memory, not of a file",

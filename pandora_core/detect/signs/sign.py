@@ -14,8 +14,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 _WORD = re.compile(r"[a-z0-9_$]+")
-_REMEMBERED = 16_384
-_MAX_REMEMBERED_CHARS = 600
+_REMEMBERED_SHORT, _MAX_SHORT_CHARS = 16_384, 600
+_REMEMBERED_LONG, _MAX_LONG_CHARS = 256, 16_384  # PowerShell repeats its command line in each of its events
 _MAX_TEXT_CHARS = 65_536
 
 
@@ -88,7 +88,7 @@ class Kind(NamedTuple):
         if unknown := shape.keys() - {*_LISTS, *_PATTERNS}:
             raise ValueError(f"sign {name}: no such condition: {', '.join(sorted(unknown))}")
         lists = {key: frozenset(shape[key].split()) for key in _LISTS if key in shape}
-        patterns = {key: re.compile(shape[key]) for key in _PATTERNS if key in shape}
+        patterns = {key: _compiled(shape[key]) for key in _PATTERNS if key in shape}
         return Sign(
             name,
             says,
@@ -101,6 +101,12 @@ class Kind(NamedTuple):
         )
 
 
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """A pattern in which ``.*`` does not reach far unless it is bound to the start: hostile lines must cost little."""
+    return re.compile(pattern if pattern.startswith("^") else pattern.replace(".*", f".{{0,{_REACH}}}"))
+
+
+_REACH = 300
 _LISTS = ("program", "other", "words")
 _PATTERNS = ("text", "unless", "path", "origin")
 
@@ -116,12 +122,14 @@ class SignBook:
                 raise ValueError(f"two signs are called {sign.name}")
             self.by_name[sign.name] = sign
             self._indexes.setdefault(sign.kind, _Index()).add(sign)
-        self._remembered = lru_cache(maxsize=_REMEMBERED)(self._found)
+        self._found_short = lru_cache(maxsize=_REMEMBERED_SHORT)(self._found)
+        self._found_long = lru_cache(maxsize=_REMEMBERED_LONG)(self._found)
 
     def shown_by(self, trace: Trace) -> tuple[Sign, ...]:
         """The signs that a trace shows, in the order of the tables."""
-        if len(trace.text) + len(trace.origin) <= _MAX_REMEMBERED_CHARS:
-            return self._remembered(trace)
+        size = len(trace.text) + len(trace.origin)
+        if size <= _MAX_LONG_CHARS:
+            return self._found_short(trace) if size <= _MAX_SHORT_CHARS else self._found_long(trace)
         return self._found(trace._replace(text=trace.text[:_MAX_TEXT_CHARS]))
 
     def _found(self, trace: Trace) -> tuple[Sign, ...]:
@@ -157,7 +165,8 @@ class _Index:
         found = dict(self._always)
         found.update(self._by_program.get(trace.program, ()))
         found.update(self._by_other.get(trace.other, ()))
-        if self._by_word:
-            for word in self._by_word.keys() & set(_WORD.findall(trace.text)):
+        words = set(_WORD.findall(trace.text)) if self._by_word else ()
+        if not self._by_word.keys().isdisjoint(words):
+            for word in self._by_word.keys() & words:
                 found.update(self._by_word[word])
         return [found[number] for number in sorted(found)]

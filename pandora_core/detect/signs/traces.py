@@ -21,6 +21,8 @@ _DATA = "winlog.event_data."
 _READ_MEMORY, _CHANGE_MEMORY, _EVERYTHING = 0x10, 0x2A, 0x1F0000
 """Rights to a process (winnt.h): PROCESS_VM_READ; CREATE_THREAD, VM_OPERATION and VM_WRITE; STANDARD_RIGHTS_ALL."""
 
+_MASK = re.compile(r"0x[0-9a-fA-F]{1,8}")
+_MAX_PATH_CHARS = 1_024
 _WRITE_FILE = 0x6
 """Rights to a file (winnt.h): FILE_WRITE_DATA and FILE_APPEND_DATA."""
 
@@ -77,6 +79,14 @@ def _data(event: Event, *names: str) -> str:
     return " ".join(text for name in names if (text := _field(event, _DATA + name)))
 
 
+def _rights(event: Event, name: str) -> int:
+    """A mask of rights, as a number or in hexadecimal; 0 where it is neither."""
+    mask = event.more.get(_DATA + name)
+    if isinstance(mask, str):
+        return int(mask, 16) if _MASK.fullmatch(mask) else 0
+    return mask if isinstance(mask, int) else 0
+
+
 def _program(event: Event, field: str = "process.executable") -> str:
     value = event.more.get(field)
     return program_of(value) if isinstance(value, str) else ""
@@ -90,7 +100,7 @@ def _started(event: Event) -> tuple[Trace, ...]:
         _program(event) or program_of(command.partition(" ")[0]),
         _program(event, "process.parent.executable"),
         plain(command),
-        f"{path} {_data(event, 'OriginalFileName')}",
+        f"{path[:_MAX_PATH_CHARS]} {_data(event, 'OriginalFileName')}",
         plain(_field(event, "process.parent.command_line")),
     )
     return trace, *hidden_script(event.more.get("process.command_line"), trace.program), *added_value(trace.text)
@@ -115,8 +125,7 @@ def _file(event: Event) -> tuple[Trace, ...]:
 
 
 def _share(event: Event) -> tuple[Trace, ...]:
-    mask = event.more.get(f"{_DATA}AccessMask")
-    rights = int(mask, 16) if isinstance(mask, str) and mask.startswith("0x") and len(mask) < 12 else 0
+    rights = _rights(event, "AccessMask")
     trace = Trace("share", text=f"{_field(event, 'share.name')}\\{_field(event, 'file.path')}")
     return (trace, trace._replace(kind="share-written")) if rights & _WRITE_FILE else (trace,)
 
@@ -146,8 +155,7 @@ def _driver(event: Event) -> tuple[Trace, ...]:
 
 def _accessed(event: Event) -> tuple[Trace, ...]:
     """A process that another one opened: its rights decide whether that is worth a look."""
-    mask = event.more.get(f"{_DATA}GrantedAccess")
-    rights = int(mask, 16) if isinstance(mask, str) and mask.startswith("0x") and len(mask) < 12 else 0
+    rights = _rights(event, "GrantedAccess")
     target = program_of(str(event.more.get(f"{_DATA}TargetImage", "")))
     kind = ""
     if target == "lsass":
