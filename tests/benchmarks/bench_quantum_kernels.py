@@ -88,7 +88,7 @@ def landmarks() -> None:
 
 
 def event() -> None:
-    """One event against 400 support vectors, its state included: 5,000 decisions, by the clock and by the processor."""
+    """One event against 400 support vectors, its state included: 5,000 decisions by clock and by processor."""
     for qubits in (4, 6, 8, 10):
         support, x = rows(400, qubits, seed=1), rows(5000, qubits)
         machine = Machine(FidelityKernel(FeatureMap(qubits)), support, np.random.default_rng(2).normal(size=400), 0.0)
