@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import NamedTuple
 
 from pandora_core.scenario.attacks import campaigns
@@ -49,7 +49,8 @@ class Scenario:
         """Every line in order of time, once; memory grows with the number of hosts, not of days."""
         steps = [bursts for campaign in self.campaigns for bursts in campaign.bursts()]
         bursts = heapq.merge(*ordinary_life(self.world), *steps, key=lambda burst: burst.at_us)
-        records = _seen(_in_order(bursts, self.plan), Sensors(self.world), self.plan.end_us)
+        sensors = Sensors(self.world)
+        records = _seen(_in_order(bursts, self.plan, sensors.kinds), sensors, self.plan.end_us)
         records = _with_losses(records, self.plan) if self.plan.loss else records
         return _in_disorder(records, self.plan) if self.plan.disorder else records
 
@@ -73,17 +74,17 @@ def stream(plan: Plan) -> Iterator[Record]:
     return Scenario(plan).records()
 
 
-def _in_order(bursts: Iterator[Burst], plan: Plan) -> Iterator[_Happened]:
-    """The happenings of the plan's time in order; those of a session's end wait until it is their turn."""
+def _in_order(bursts: Iterator[Burst], plan: Plan, kinds: Set[type]) -> Iterator[_Happened]:
+    """The happenings of the plan's time that anybody sees, in order; a session's end waits until it is its turn."""
     waiting: list[_Happened] = []
-    number = 0
+    number, start_us, end_us = 0, plan.start_us, plan.end_us
     for burst in bursts:
-        if burst.at_us >= plan.end_us:
+        if burst.at_us >= end_us:
             break
         while waiting and waiting[0].at_us < burst.at_us:
             yield heapq.heappop(waiting)
         for happening in burst.happenings:
-            if plan.start_us <= happening.at_us < plan.end_us:
+            if start_us <= happening.at_us < end_us and type(happening) in kinds:
                 number += 1
                 heapq.heappush(waiting, _Happened(happening.at_us, number, happening, burst.truth))
     while waiting:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from pandora_core.scenario.happenings import ExplicitLogon, Happening, Logon, SshLogon, Ticket
 from pandora_core.scenario.plan import LOGONS
@@ -34,6 +34,11 @@ class Sensors:
             for kind, see in sensor.sees.items():
                 if plan.only != LOGONS or kind in _LOGONS:
                     self._see[kind].append(see)
+
+    @property
+    def kinds(self) -> Set[type]:
+        """The kinds of happenings that some sensor sees."""
+        return self._see.keys()
 
     def lines(self, happening: Happening) -> Iterator[Line]:
         """What all logs together hold of a happening; a line may be written later than the happening began."""
