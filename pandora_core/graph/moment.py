@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -97,14 +97,15 @@ class Moment:
 def moment_of(
     names: Names,
     sightings: Iterable[Sighting],
-    told: Mapping[str, Iterable[Told]],
+    told: Mapping[str, Sequence[Told]],
     privileged: Iterable[tuple[tuple[str, str], int]],
     controllers: Iterable[str],
     at_us: int | None,
 ) -> Moment:
     """Turns places into hosts and leaves out what came after ``at_us``; edges are in order of their names."""
     known = [sighting for sighting in sightings if at_us is None or sighting.first_us <= at_us]
-    end_us = max((sighting.last_us for sighting in known), default=0) if at_us is None else at_us
+    ends = (*(sighting.last_us for sighting in known), *(one.at_us for list_ in told.values() for one in list_))
+    end_us = max(ends, default=0) if at_us is None else at_us
     holders = Holders(names, known)
     parts = sorted(part for sighting in known for part in _parts(holders, sighting, end_us))
     edges = tuple(_merged(parts, end_us, _elevations(holders, privileged, end_us)))

@@ -1,9 +1,9 @@
 """Measures how well chains of log-ons are found in a large simulated company, and what each method ranks them at.
 
-Run with ``python -m tests.benchmarks.bench_chains [companies] [hosts] [days]`` (default 5, 500, 21). Each company has
+Run with ``python -m tests.benchmarks.bench_chains [companies] [hosts] [days]`` (default 5, 500, 21). A company has
 ten attacks of 2–5 hops (stolen administrator, new account, service account, pass-the-hash, ssh; fast to slow), after
-a week of history. A chain counts as found when a reported chain holds one of its moves, and entirely found when all are
-in reported chains. An alert is a reported chain; a false one holds none. Intervals are 95 %: Wilson's for shares,
+a week of history. A chain counts as found when a reported chain holds one of its moves, and entirely found when all
+are in reported chains. An alert is a reported chain; a false one holds none. Intervals are 95 %: Wilson's for shares,
 bootstrap over companies for average precision.
 """
 
@@ -35,6 +35,7 @@ from pandora_core.scenario.simulate import Scenario
 ATTACKS = ("stolen-admin", "new-account", "service-account", "pass-the-hash", "ssh-hops")
 TEMPOS = ("fast", "usual", "slow")
 FIRST_SEED = 100
+USUAL = (5, 500, 21)
 BATCH = 1000
 BOOTSTRAPS = 1000
 
@@ -52,7 +53,7 @@ class Outcome:
 
 
 def main(arguments: Sequence[str]) -> None:
-    companies, hosts, days = (int(text) for text in (*arguments, "5", "500", "21")[:3]) if arguments else (5, 500, 21)
+    companies, hosts, days = [int(text) for text in arguments] + list(USUAL[len(arguments) :])
     outcomes = []
     for number in range(companies):
         start = time.process_time()
