@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _WORD = re.compile(r"[a-z0-9_$]+")
 _REMEMBERED_SHORT, _MAX_SHORT_CHARS = 16_384, 600
@@ -87,22 +87,14 @@ class Kind(NamedTuple):
         """
         if unknown := shape.keys() - {*_LISTS, *_PATTERNS}:
             raise ValueError(f"sign {name}: no such condition: {', '.join(sorted(unknown))}")
-        lists = {key: frozenset(shape[key].split()) for key in _LISTS if key in shape}
-        patterns = {key: _compiled(shape[key]) for key in _PATTERNS if key in shape}
-        return Sign(
-            name,
-            says,
-            self.name,
-            tuple(tactics.split()),
-            tuple(techniques.split()),
-            points,
-            **lists,
-            **patterns,  # type: ignore[arg-type]
-        )
+        conditions: dict[str, Any] = {key: frozenset(shape[key].split()) for key in _LISTS if key in shape}
+        conditions |= {key: _compiled(shape[key]) for key in _PATTERNS if key in shape}
+        sign = Sign(name, says, self.name, tuple(tactics.split()), tuple(techniques.split()), points)
+        return sign._replace(**conditions)
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:
-    """A pattern in which ``.*`` does not reach far unless it is bound to the start: hostile lines must cost little."""
+    """A pattern whose ``.*`` does not reach far unless it is bound to the start: hostile lines must cost little."""
     return re.compile(pattern if pattern.startswith("^") else pattern.replace(".*", f".{{0,{_REACH}}}"))
 
 
