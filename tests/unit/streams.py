@@ -423,7 +423,6 @@ def _beats(times: st.SearchStrategy[int]) -> st.SearchStrategy[list[Event]]:
 def _network(times: st.SearchStrategy[int]) -> st.SearchStrategy[list[Event]]:
     """What goes outside: connections of every size, names and certificates."""
     inside, outside = st.sampled_from(INSIDE), st.sampled_from(OUTSIDE)
-    chance = st.sampled_from([f"{stem}{n:02d}kqx7z" for stem in ("xq9vj3kw", "zqjx4vbn") for n in range(8)])
     calls = st.builds(
         lambda at_us, source, destination, outcome, sent, lasted_s: connection(
             at_us,
@@ -441,24 +440,34 @@ def _network(times: st.SearchStrategy[int]) -> st.SearchStrategy[list[Event]]:
         st.sampled_from([0, 1, 700, 30_000]),
     )
     names = st.builds(
-        lambda at_us, stem, is_tunnel, kind, code, source: dns_query(
-            at_us, f"{stem}qz8x.t.example" if is_tunnel else f"{stem}.example", kind, code, source
-        ),
+        lambda at_us, first, count, is_tunnel, kind, code, source: [
+            dns_query(
+                at_us + n * 9 * SECOND_US,
+                f"xq9vj3kw{first + n:02d}kqx7z{'qz8x.t' if is_tunnel else ''}.example",
+                kind,
+                code,
+                source,
+            )
+            for n in range(count)
+        ],
         times,
-        chance,
+        st.integers(0, 5),
+        st.integers(1, 9),
         st.booleans(),
         st.sampled_from(["A", "TXT", "NULL", "NULL"]),
         st.sampled_from(["NOERROR", "NXDOMAIN", "NXDOMAIN"]),
         inside,
     )
     shown = st.builds(
-        lambda at_us, source, destination, chain: handshake(
-            at_us, source, destination, **{"zeek.ssl.cert_chain_fps": [chain]}
-        ),
+        lambda at_us, source, destination, chain, count: [
+            handshake(at_us + n * 400 * SECOND_US, source, destination, **{"zeek.ssl.cert_chain_fps": [chain]})
+            for n in range(count)
+        ],
         times,
         inside,
         outside,
         st.sampled_from(["f1", "f2"]),
+        st.integers(1, 6),
     )
     told = st.builds(
         lambda at_us, fingerprint: certificate(
@@ -467,7 +476,9 @@ def _network(times: st.SearchStrategy[int]) -> st.SearchStrategy[list[Event]]:
         times,
         st.sampled_from(["f1", "f2"]),
     )
-    return st.lists(st.one_of(calls, names, names, shown, told), max_size=40)
+    alone = st.one_of(calls, told).map(lambda event: [event])
+    parts = st.lists(st.one_of(alone, alone, names, shown), max_size=24)
+    return parts.map(lambda lists: [event for part in lists for event in part])
 
 
 def _singles(times: st.SearchStrategy[int], cluster: int) -> st.SearchStrategy[list[Event]]:
