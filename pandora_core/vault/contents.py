@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple
 
 import msgspec
@@ -60,7 +61,7 @@ class Contents:
         """The newest version of every entry, by name."""
         self._open_missing(keys)
         found = [Entry(*place, self._metas[place]) for place in self._ledger.newest.values()]
-        return sorted(found, key=lambda each: (each.name.casefold(), each.name))
+        return sorted(found, key=lambda each: each.meta.name.casefold())
 
     def history(self, keys: Keys, name: str) -> list[Entry]:
         """Every version, newest first.
@@ -190,15 +191,23 @@ class Contents:
 
     def _open_missing(self, keys: Keys) -> None:
         """Open what is not known yet of the newest versions; in one go, which is cheaper."""
-        missing = {place for place in self._ledger.newest.values() if place not in self._metas}
-        if not missing:
+        newest = set(self._ledger.newest.values())
+        if newest <= self._metas.keys():
             return
-        rows = [row for row in self._database.entries() if (row.id, row.version) in missing]
-        for row in rows:
-            self._ledger.check_row(row)
-        sealed = (entry.Row(self._address(row), row.wrapped, row.meta) for row in rows)
-        for row, meta in zip(rows, entry.open_metas(keys.kek, self._ledger.header.epoch, sealed), strict=True):
-            self._metas[Newest(row.id, row.version)] = meta
+        header = self._ledger.header
+        # Their leaves were compared when the file was opened. To open at all they must be genuine: a DEK and what is
+        # under it belong to one version, of which only one was ever written.
+        places: deque[Newest] = deque()
+
+        def sealed() -> Iterator[entry.Row]:
+            for id_, version, epoch, wrapped, meta in self._database.shown():
+                places.append(Newest(id_, version))
+                yield entry.Row(Address(header.profile, header.vault_id, id_, version, epoch), wrapped, meta)
+
+        for meta in entry.open_metas(keys.kek, header.epoch, sealed()):
+            self._metas[places.popleft()] = meta
+        if not newest <= self._metas.keys():
+            raise TamperedError("an entry was taken out of the file while it was open", hint="pandora vault verify")
 
 
 def meta_of(draft: Draft, at_ms: int) -> Meta:

@@ -71,6 +71,16 @@ class EntryRow(NamedTuple):
     secret: bytes
 
 
+class ShownRow(NamedTuple):
+    """What of a version a list needs."""
+
+    id: bytes
+    version: int
+    epoch: int
+    wrapped: bytes
+    meta: bytes
+
+
 class SlotRow(NamedTuple):
     """A slot and its sealed label."""
 
@@ -209,9 +219,25 @@ class Database:
         Raises:
             TamperedError: it was taken out.
         """
-        for row in self._rows(f"{_SELECT_ENTRIES} WHERE id = ? AND version = ?", id_, version):
+        try:  # spelled out, since a read of some 30 µs is made here
+            row = self._connection.execute(_SELECT_ENTRY, (id_, version)).fetchone()
+        except sqlite3.Error as error:
+            raise _explanation(error, self.path) from error
+        if row is not None:
             return _entry(row)
         raise TamperedError("an entry was taken out of the vault", where=str(self.path), hint=_DAMAGED)
+
+    def shown(self) -> Iterator[ShownRow]:
+        """What a list needs of the newest versions; long values are not read."""
+        query = "SELECT id, version, epoch, wrapped, meta FROM entries WHERE name_tag IS NOT NULL"
+        for id_, version, epoch, wrapped, meta in self._rows(query):
+            yield ShownRow(
+                _blob(id_, ID),
+                _integer(version, _NUMBERS),
+                _integer(epoch, _EPOCHS),
+                _blob(wrapped, _KEY_ENVELOPE),
+                _blob(meta, META_BYTES),
+            )
 
     def versions(self, id_: bytes) -> Iterator[EntryRow]:
         """Every version of an entry, oldest first."""
@@ -333,7 +359,9 @@ ID = range(ID_BYTES, ID_BYTES + 1)
 _DIGEST = range(48, 49)
 _SIGNATURE = range(8192)
 _BODY = range(1024)
+_KEY_ENVELOPE = range(KEY_ENVELOPE_BYTES, KEY_ENVELOPE_BYTES + 1)
 _SELECT_ENTRIES = "SELECT id, version, epoch, name_tag, wrapped, meta, secret FROM entries"
+_SELECT_ENTRY = f"{_SELECT_ENTRIES} WHERE id = ? AND version = ?"
 
 
 def _connect(path: Path) -> sqlite3.Connection:

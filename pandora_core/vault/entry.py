@@ -24,7 +24,7 @@ META_LIMIT_BYTES = 56 * 1024
 _COUNT_BYTES, _NAME_LENGTH_BYTES, _VALUE_LENGTH_BYTES = 2, 1, 4
 
 
-class Meta(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Meta(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """What a list shows: no secret, but sealed all the same."""
 
     name: str

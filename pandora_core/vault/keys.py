@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from hmac import compare_digest
 
 from pandora_core.errors import TamperedError
@@ -62,7 +63,7 @@ class Keys:
     def signing_seed(self) -> Secret:
         return self.keyring.current(ItemType.SIGNING_SEED)
 
-    @property
+    @cached_property
     def index_key(self) -> Secret:
         return self.keyring.current(ItemType.INDEX_KEY)
 

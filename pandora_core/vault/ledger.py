@@ -15,6 +15,8 @@ from pandora_core.errors import RefusedError, TamperedError
 from pandora_core.vault import audit
 from pandora_core.vault.audit import Checkpoint, Record
 from pandora_core.vault.database import Database, EntryRow, HandoverRow, SignedRow, SlotRow
+from pandora_core.vault.entry import NAME_TAG_BYTES
+from pandora_core.vault.envelope import ID_BYTES, KEY_ENVELOPE_BYTES
 from pandora_core.vault.handover import Handover, Signatures
 from pandora_core.vault.header import Header
 from pandora_core.vault.keys import Keys
@@ -26,6 +28,10 @@ from pandora_core.vault.slots import decode as decode_slot
 HEADER, KEYRING = "header", "keyring"
 CHECKPOINT_EVERY = 1000
 _VERSION_BYTES = 8
+_ENTRY_HEAD = b"\0" + (ID_BYTES + _VERSION_BYTES).to_bytes(2)
+_NO_TAG = b"\xff\xff\xff\xff"
+_TAG_HEAD = NAME_TAG_BYTES.to_bytes(4)
+_WRAPPED_HEAD = KEY_ENVELOPE_BYTES.to_bytes(4)
 
 
 class Newest(NamedTuple):
@@ -123,12 +129,15 @@ class Ledger:
             self._keys.put(*_key_leaf(name, self._database.key(name)))
         for row in self._database.slots():
             self._take_slot(row)
-        put, newest = self._entries.put, self.newest
+        put, newest, count = self._entries.put, self.newest, 0
         for entry in self._database.entries():
             key = _entry_key(entry)
             put(key, _entry_leaf(key, entry))
+            count += 1
             if entry.name_tag is not None:
                 newest[entry.name_tag] = Newest(entry.id, entry.version)
+        if count != len(self._entries):
+            raise TamperedError("a version of an entry is there twice")
 
     def _take_slot(self, row: SlotRow) -> None:
         slot = decode_slot(row.value)
@@ -342,4 +351,19 @@ def _entry_key(row: EntryRow) -> bytes:
 
 
 def _entry_leaf(key: bytes, row: EntryRow) -> bytes:
-    return leaf(key, row[2:])
+    """``leaf(key, row[2:])``, spelled out: it is taken of every row when a vault is opened."""
+    tag = row.name_tag
+    parts = (
+        _ENTRY_HEAD,
+        key,
+        b"\x05\x00\x00\x00\x08",
+        row.epoch.to_bytes(8),
+        _NO_TAG if tag is None else _TAG_HEAD + tag,
+        _WRAPPED_HEAD,
+        row.wrapped,
+        len(row.meta).to_bytes(4),
+        row.meta,
+        len(row.secret).to_bytes(4),
+        row.secret,
+    )
+    return hashlib.sha384(b"".join(parts)).digest()

@@ -7,7 +7,7 @@ import os
 import socket
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from pandora_core.errors import NotFoundError
 from pandora_core.vault.entry import Field, Meta
@@ -55,8 +55,7 @@ class Changes:
     removed: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A version of an entry as a list shows it."""
 
     id: bytes
