@@ -22,7 +22,7 @@ CUSTOM_AGE_US = DAY_US
 CUSTOM_HOSTS = 5
 """What was seen on this many hosts is customary."""
 
-CUSTOM_SHARE = 0.1
+CUSTOM_SHARE = 0.05
 """What is left of the points of a thing that is customary; less than two points are nothing."""
 
 MAX_CUSTOMS = 100_000

@@ -36,5 +36,5 @@ def test_what_is_forgotten_is_not_customary() -> None:
 
 
 def test_little_is_left_of_customary_points_and_less_than_two_are_nothing() -> None:
-    assert customary_points(45) == 4.5
+    assert customary_points(60) == 3
     assert customary_points(15) == 0

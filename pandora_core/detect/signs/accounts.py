@@ -106,7 +106,7 @@ ACCOUNTS = (
     ),
     _account(
         "password-reset", "somebody set the password of another account", "persistence credential-access", "T1098",
-        5, other="password-reset", path=r"^4724$",
+        2, other="password-reset", path=r"^4724$",
     ),
     _account(
         "administrator-password-set", "the password of the built-in administrator was set by somebody",
