@@ -29,6 +29,7 @@ from pandora_core.vault.protocol import REQUEST_LIMIT_BYTES
 
 CONNECTIONS_LIMIT = 32
 TICK_S = 1.0
+_STOP, _HANG_UP = b"S", b"H"
 _SLEPT_S = 2.0
 _STEPPED_S = 60.0
 
@@ -106,42 +107,48 @@ class Agent:
         self._patience = patience or Patience()
         self._watch = SleepWatch(self._clock)
         self._connections: set[socket.socket] = set()
-        self._woken, self._waker = socket.socketpair()
-        self._waker.setblocking(False)
+        self._told, self._tell = socket.socketpair()
+        self._tell.setblocking(False)
         self._stop = threading.Event()
         self._hung_up = threading.Event()
         self._pulse = threading.Event()
         self._last_served_s = self._clock.passed_s()
 
     def stop(self) -> None:
-        """Leave."""
-        self._stop.set()
-        self._pulse.set()
-        self._wake()
+        """Leave. Safe in a signal handler, as :meth:`hang_up` is."""
+        self._say(_STOP)
 
     def hang_up(self) -> None:
         """Lock; leases stay."""
-        self._hung_up.set()
-        self._pulse.set()
+        self._say(_HANG_UP)
 
     def serve(self) -> None:
         """Serve until it is stopped, or idle and locked."""
         timekeeper = threading.Thread(target=self._keep_time)
-        timekeeper.start()
-        with self._woken, _listening(self._data) as listener, selectors.DefaultSelector() as selector:
+        with self._told, self._tell, _listening(self._data) as listener, selectors.DefaultSelector() as selector:
             selector.register(listener, selectors.EVENT_READ)
-            selector.register(self._woken, selectors.EVENT_READ)
-            while not self._stop.is_set() and not self._is_idle():
-                for key, _ in selector.select(TICK_S):
-                    if key.fileobj is listener:
-                        self._accept(listener)
-                    else:
-                        self._woken.recv(64)
-        self.stop()
-        timekeeper.join()
-        self._waker.close()
+            selector.register(self._told, selectors.EVENT_READ)
+            timekeeper.start()
+            try:
+                while not self._stop.is_set() and not self._is_idle():
+                    for key, _ in selector.select(TICK_S):
+                        if key.fileobj is listener:
+                            self._accept(listener)
+                        else:
+                            self._listen_to(self._told.recv(64))
+            finally:
+                self._stop.set()
+                self._pulse.set()
+                timekeeper.join()
         for connection in tuple(self._connections):
             framing.hang_up(connection)
+
+    def _listen_to(self, said: bytes) -> None:
+        if _STOP in said:
+            self._stop.set()
+        if _HANG_UP in said:
+            self._hung_up.set()
+            self._pulse.set()
 
     def _accept(self, listener: socket.socket) -> None:
         with contextlib.suppress(ConnectionError), contextlib.ExitStack() as undo:
@@ -177,16 +184,23 @@ class Agent:
             self.stop()
         return True
 
-    def _wake(self) -> None:
-        with contextlib.suppress(OSError):  # it is awake already, or has left
-            self._waker.send(b"\0")
+    def _say(self, word: bytes) -> None:
+        """A byte through a socket wakes the server, and takes no lock that a signal could come upon."""
+        with contextlib.suppress(OSError):  # it has left, or was told often enough
+            self._tell.send(word)
 
     def _keep_time(self) -> None:
-        """On a thread of its own: the vault may be busy for a while, and new clients are not to wait for that."""
-        while not self._stop.is_set():
-            self._pulse.wait(TICK_S)
-            self._pulse.clear()
-            self._do_what_is_due()
+        """On a thread of its own: the vault may be busy for a while, and new clients are not to wait for that.
+
+        Without somebody who locks it when that is due, the agent does not stay.
+        """
+        try:
+            while not self._stop.is_set():
+                self._do_what_is_due()
+                self._pulse.wait(TICK_S)
+                self._pulse.clear()
+        finally:
+            self.stop()
 
     def _do_what_is_due(self) -> None:
         """A vault that cannot write (a full disk) is locked in memory all the same."""

@@ -19,7 +19,7 @@ import msgspec
 
 from pandora_core.errors import ConfigError
 from pandora_core.vault import connection, protocol
-from pandora_core.vault.connection import NoAgentError
+from pandora_core.vault.connection import LostAgentError, NoAgentError
 from pandora_core.vault.protocol import (
     AUTO_LOCK_S,
     AuditView,
@@ -98,9 +98,9 @@ class Client:
     def status(self) -> VaultStatus:
         """What is true now; starts no agent."""
         try:
-            return self._ask(protocol.Status(), VaultStatus, start=False)
-        except NoAgentError:
-            return VaultStatus(state="locked" if (self._data / FILE_NAME).exists() else "absent")
+            return self._status()
+        except LostAgentError:  # it was just leaving
+            return self._status()
 
     def init(self, way: Way, profile: str = "high") -> VaultStatus:
         """Make the vault, with its first slot; it is unlocked afterwards."""
@@ -277,6 +277,12 @@ class Client:
             return False
         connection.wait_until_gone(self._data)
         return True
+
+    def _status(self) -> VaultStatus:
+        try:
+            return self._ask(protocol.Status(), VaultStatus, start=False)
+        except NoAgentError:
+            return VaultStatus(state="locked" if (self._data / FILE_NAME).exists() else "absent")
 
     def _open(self, request: Request) -> Opened:
         entry, secrets = self._exchange(request, EntryView)

@@ -15,9 +15,9 @@ from typing import TypeVar
 
 import msgspec
 
-from pandora_core.errors import PandoraError, VaultError
+from pandora_core.errors import PandoraError, VaultError, VaultFormatError
 from pandora_core.vault import framing
-from pandora_core.vault.protocol import Answer, Request
+from pandora_core.vault.protocol import REQUEST_LIMIT_BYTES, Answer, Request
 from pandora_core.vault.secret import Secret
 
 LOCK_NAME = "vault.lock"
@@ -35,6 +35,14 @@ class NoAgentError(VaultError):
     """No vault agent runs, and none was to be started."""
 
 
+class LostAgentError(VaultError):
+    """The vault agent ended, or failed, before it answered: whether it did what was asked is not known."""
+
+
+class _UnsentError(LostAgentError):
+    """The agent left before it had the whole of a request, so it cannot have done any of it."""
+
+
 def exchange(
     data: Path,
     request: Request,
@@ -48,11 +56,15 @@ def exchange(
     """Ask one thing: the value, and the secrets that came with it. ``wait_s`` of ``None`` waits for ever.
 
     Raises:
-        VaultError: what the agent raised; or it cannot be started, is somebody else's, died, or is silent.
+        VaultError: what the agent raised; or it cannot be started, or is somebody else's.
+        LostAgentError: it died, or is silent.
         NoAgentError: none runs, and ``start`` is false.
     """
-    with _connect(data, start=start) as connection:
-        frame = _question(data, connection, request, secrets, files, wait_s)
+    words = _encode(request, secrets)
+    try:
+        frame = _ask_once(data, words, secrets, files, start=start, wait_s=wait_s)
+    except _UnsentError:
+        frame = _ask_once(data, words, secrets, files, start=start, wait_s=wait_s)
     try:
         return _value(frame.words, kind), frame.secrets
     except PandoraError:
@@ -67,18 +79,38 @@ def wait_until_gone(data: Path) -> None:
         time.sleep(_RETRY_S)
 
 
-def _question(
+def _encode(request: Request, secrets: Sequence[Secret]) -> bytes:
+    """The words of a request; what is out of bounds is refused here, where that can still be said."""
+    words = msgspec.msgpack.encode(request)
+    secret_bytes = sum(map(len, secrets))
+    if len(words) > REQUEST_LIMIT_BYTES or secret_bytes > framing.SECRETS_LIMIT_BYTES:
+        raise VaultFormatError("an entry takes 16 MiB at most", hint="seal it as a file: pandora vault seal")
+    if len(secrets) > framing.SECRETS_LIMIT:
+        raise VaultFormatError("an entry has at most 1,024 fields")
+    return words
+
+
+def _ask_once(
     data: Path,
-    connection: socket.socket,
-    request: Request,
+    words: bytes,
     secrets: Sequence[Secret],
     files: Sequence[int],
+    *,
+    start: bool,
     wait_s: float | None,
 ) -> framing.Frame:
-    try:
+    with _connect(data, start=start) as connection:
         connection.settimeout(_FRAME_S)
-        framing.send(connection, msgspec.msgpack.encode(request), secrets, files)
-        limit = framing.WORDS_LIMIT_BYTES
+        try:
+            framing.send(connection, words, secrets, files)
+        except ConnectionError:
+            raise _UnsentError("the vault agent left", where=str(data / LOG_NAME), hint="try again") from None
+        return _receive(data, connection, wait_s)
+
+
+def _receive(data: Path, connection: socket.socket, wait_s: float | None) -> framing.Frame:
+    limit = framing.WORDS_LIMIT_BYTES
+    try:
         frame = framing.receive(connection, words_limit_bytes=limit, wait_s=wait_s, frame_s=_FRAME_S)
     except OSError as error:
         raise _lost(data, f"the vault agent does not answer ({type(error).__name__})") from None
@@ -166,8 +198,8 @@ def _start(data: Path) -> subprocess.Popen[bytes]:
         os.close(log)
 
 
-def _lost(data: Path, what: str) -> VaultError:
-    return VaultError(what, where=str(data / LOG_NAME), hint="read the end of its log, then try again")
+def _lost(data: Path, what: str) -> LostAgentError:
+    return LostAgentError(what, where=str(data / LOG_NAME), hint="read the end of its log, then try again")
 
 
 def _last_line(data: Path) -> str:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Union
 
 import msgspec
 
-from pandora_core.errors import PandoraError, ProviderError, RefusedError, VaultFormatError
+from pandora_core.errors import PandoraError, ProviderError, RefusedError, VaultError, VaultFormatError
 from pandora_core.vault import desk_views, protocol, providers
 from pandora_core.vault.bundle import Outgoing
 from pandora_core.vault.framing import Frame
@@ -41,7 +41,7 @@ class Reply(NamedTuple):
 
 
 class Desk:
-    """Takes requests from any thread; a deliberate error becomes an answer, any other ends the connection."""
+    """Takes requests from any thread. A deliberate error, or one of a file, is an answer; others end the thread."""
 
     def __init__(self, keeper: Keeper) -> None:
         self.keeper = keeper
@@ -55,6 +55,9 @@ class Desk:
             reply = _HANDLERS[type(request)](self, request, frame, by)
         except PandoraError as error:
             return Frame(msgspec.msgpack.encode(Answer(Failure.of(error))))
+        except OSError as error:
+            refused = VaultError(_reason(error), hint="free some space, or choose another file")
+            return Frame(msgspec.msgpack.encode(Answer(Failure.of(refused))))
         value = msgspec.Raw(msgspec.msgpack.encode(reply.value))
         return Frame(msgspec.msgpack.encode(Answer(None, value)), reply.secrets)
 
@@ -238,6 +241,11 @@ class _Sink:
             rest = rest[os.write(self._descriptor, rest) :]
         self._touch()
         return len(octets)
+
+
+def _reason(error: OSError) -> str:
+    """In the operating system's words, not in those of the error, which could be anybody's."""
+    return f"the operating system refused: {os.strerror(error.errno) if error.errno else type(error).__name__}"
 
 
 def _outgoing(members: Sequence[tuple[str, str]], files: Sequence[int]) -> list[Outgoing]:

@@ -276,6 +276,15 @@ def test_secrets_that_do_not_fit_their_request_are_refused(place: Place) -> None
     assert client.status().state == "unlocked"
 
 
+def test_what_is_too_large_for_an_entry_is_refused_before_it_is_sent(place: Place) -> None:
+    client = place.unlock()
+    with Secret(17 * 1024 * 1024 + 1) as large, pytest.raises(VaultFormatError, match="pandora vault seal"):
+        client.put(Draft(name="large"), [Field("v", large)])
+    with Secret.copy_of(b"x") as value, pytest.raises(VaultFormatError):
+        client.put(Draft(name="noted", note="n" * 2_000_000), [Field("v", value)])
+    assert client.status().state == "unlocked"
+
+
 def test_a_time_to_lock_after_that_is_out_of_bounds_is_refused(place: Place) -> None:
     for lock_after_s in (0.0, -1.0, 1e9, float("nan")):
         with pytest.raises(VaultFormatError):
@@ -312,6 +321,23 @@ def test_a_file_is_sealed_while_locked_and_opened_when_unlocked(place: Place, tm
         again = client.open(source.fileno(), sink.fileno())
     assert opened.read_bytes() == evidence.read_bytes()
     assert (again.sha384, again.name) == (done.sha384, "evidence")
+
+
+def test_a_file_that_cannot_be_written_is_an_answer_that_says_so(place: Place) -> None:
+    client = place.unlock()
+    with (
+        open(__file__, "rb") as source,
+        open("/dev/full", "wb", 0) as full,
+        pytest.raises(VaultError, match="No space left"),
+    ):
+        client.seal(source.fileno(), full.fileno(), "x")
+    with (
+        open(__file__, "rb") as source,
+        open(__file__, "rb") as not_writable,
+        pytest.raises(VaultError, match="refused"),
+    ):
+        client.seal(source.fileno(), not_writable.fileno(), "x")
+    assert client.status().state == "unlocked"
 
 
 def test_a_socket_that_somebody_else_listens_at_is_not_spoken_to(place: Place, monkeypatch) -> None:

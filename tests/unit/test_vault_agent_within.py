@@ -70,7 +70,7 @@ class Running:
     def tick(self) -> None:
         """Let the agent look at its clocks."""
         self.agent._pulse.set()
-        self.agent._wake()
+        self.agent._say(b" ")
 
     @contextlib.contextmanager
     def connected(self) -> Iterator[socket.socket]:
@@ -250,6 +250,18 @@ def test_a_client_that_goes_while_it_is_served_does_no_harm(start, key_file) -> 
             hasty.recv(4, socket.MSG_WAITALL)
             framing.send(hasty, msgspec.msgpack.encode(protocol.List()))
     assert [entry.name for entry in running.client.entries()] == ["ibm-quantum"]
+
+
+def test_an_agent_whose_timekeeper_fails_does_not_stay(start, key_file, monkeypatch) -> None:
+    reported = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: reported.append(args.exc_type))
+    running = start()
+    unlock(running, key_file)
+    monkeypatch.setattr(running.keeper, "keep_time", lambda: 1 / 0)
+    running.tick()
+    running.thread.join(10)
+    assert not running.thread.is_alive()
+    assert reported == [ZeroDivisionError]
 
 
 def test_only_one_agent_serves_a_folder(data: Path) -> None:
