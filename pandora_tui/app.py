@@ -6,10 +6,11 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.actions import parse as parse_action
 from textual.app import App
@@ -30,13 +31,19 @@ from pandora_tui.commands import (
     typed_commands,
 )
 from pandora_tui.difftx import FrugalDisplay
+from pandora_tui.errands import Errands
 from pandora_tui.feed import Feed, News
 from pandora_tui.messages import PollFailed, PollRecovered, Reply, Status, UpdateReady
 from pandora_tui.screens.base import PandoraScreen
 from pandora_tui.style import ASCII, glyphs, safe_text
 from pandora_tui.terminal import SignalGuard, TerminalDriver
 from pandora_tui.themes import ANSI, preferred_theme, themes
+from pandora_tui.vault_desk import VAULT_LOOK_S, VaultDesk
 from pandora_tui.widgets import scrollbar
+
+if TYPE_CHECKING:
+    from pandora_core.vault.client import Client
+    from pandora_core.vault.protocol import VaultStatus
 
 
 def open_screen(place: Place) -> Screen[Any]:
@@ -73,6 +80,7 @@ class PandoraApp(FrugalDisplay, App[None]):
         theme: str = "",
         environ: Mapping[str, str] = os.environ,
         pace: Pace | None = None,
+        vault_client: Client | None = None,
     ) -> None:
         """``place`` is shown first; ``theme`` is dark, light or ansi, chosen to fit ``environ`` where it is empty."""
         chosen = preferred_theme(environ, theme)
@@ -93,6 +101,8 @@ class PandoraApp(FrugalDisplay, App[None]):
         self.animation_level = "none"  # every step of an animation is traffic on a slow link
         opens = feed.open if feed is not None else open_poll
         self._bridge = None if opens is None else Bridge(opens, self.post_message, pace)
+        self.errands = Errands(self.post_message)
+        self.vault = VaultDesk(data_dir, self.errands, self._show_vault, vault_client)
         self._take_theme(chosen)
         scrollbar.install()
         if glyphs() is ASCII:
@@ -122,6 +132,7 @@ class PandoraApp(FrugalDisplay, App[None]):
         self.add_mode(self._first_place.name, partial(open_screen, self._first_place))
         self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())  # fg finds an empty screen
         if self._bridge is not None:
+            self.set_interval(VAULT_LOOK_S, self.vault.look)
             self.call_after_refresh(self._bridge.start)  # reading the store must not hold up the first paint
 
     def on_unmount(self) -> None:
@@ -133,7 +144,7 @@ class PandoraApp(FrugalDisplay, App[None]):
         if update is not None:
             if isinstance(update, News):
                 self.board.apply(update)
-            self.show_status(update.status)
+            self.show_status(replace(update.status, vault=self.vault.state))
             for screen in self._visited():
                 screen.receive(update)
 
@@ -190,6 +201,11 @@ class PandoraApp(FrugalDisplay, App[None]):
             return False
         loop.call_soon_threadsafe(self.exit, None, exit_code)
         return True
+
+    def _show_vault(self, status: VaultStatus) -> None:
+        self.show_status(replace(self.status, vault=self.vault.state))
+        for screen in self._visited():
+            screen.show_vault(status)
 
     def _visited(self) -> list[PandoraScreen]:
         stacks = self._screen_stacks.values()

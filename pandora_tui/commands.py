@@ -67,6 +67,7 @@ THEME_NAMES = ("dark", "light", "ansi")
 VERDICT_NAMES = ("true-positive", "false-positive", "benign")
 SORT_NAMES = ("risk", "newest", "entity", "state")
 ALERT = ("threats", "alert")
+VAULT = ("vault",)
 
 COMMANDS: tuple[Command, ...] = (
     *(
@@ -100,7 +101,30 @@ COMMANDS: tuple[Command, ...] = (
     Command("filter", ("slash",), "filter", "Choose what is listed", ("threats",), "screen.filter", 3, "TERMS"),
     Command("sort", ("o",), "sort", "Order the list", ("threats",), "screen.sort", 7, "BY", SORT_NAMES),
     Command("search", ("slash",), "search", "Search other events", ("events",), "screen.search", rank=2),
-    Command("back", ("escape",), "back", "Back to the list", ("alert", "events"), "screen.back", rank=1),
+    Command(
+        "back", ("escape",), "back", "Back to the list", ("alert", "events", "audit", "slots"), "screen.back", rank=1
+    ),
+    Command("create", ("i",), "make a vault", "Make a vault with a passphrase", VAULT, "screen.create", rank=8),
+    Command("unlock", ("u",), "unlock", "Unlock the vault with its passphrase", VAULT, "screen.unlock", rank=2),
+    Command("key file", ("K",), "key file", "Unlock it with a key file", VAULT, "screen.unlock_with_file", 8, "PATH"),
+    Command("lock", ("L",), "lock", "Lock the vault; leases stay", VAULT, "screen.lock", rank=3),
+    Command(
+        "reveal", ("space",), "reveal", "Show the entry's values for ten seconds", VAULT, "screen.reveal", rank=2
+    ),
+    Command("copy", ("y",), "copy", "Copy the entry's secret for 15 seconds", VAULT, "screen.copy", rank=2),
+    Command("code", ("T",), "code", "Show one-time codes of the entry", VAULT, "screen.code", rank=4),
+    Command("find", ("slash",), "find", "Find an entry by some of its letters", VAULT, "screen.find", rank=3),
+    Command("new", ("n",), "new", "Add an entry", VAULT, "screen.new", rank=4),
+    Command("edit", ("e",), "edit", "Change name, tags and note of the entry", VAULT, "screen.edit", rank=5),
+    Command("rotate", ("R",), "rotate", "Give the entry's secret a new value", VAULT, "screen.rotate", rank=5),
+    Command("history", ("h",), "history", "The versions of the entry", VAULT, "screen.history", rank=6),
+    Command("remove", ("x",), "remove", "Take the entry away", VAULT, "screen.remove", rank=8),
+    Command("audit", ("A",), "audit", "The audit trail, verified", VAULT, "screen.audit", rank=6),
+    Command(
+        "slots", ("W",), "ways in", "The ways into the vault, and its public keys", VAULT, "screen.slots", rank=8
+    ),
+    Command("add way", ("n",), "new passphrase", "Add a way in by passphrase", ("slots",), "screen.add_slot", rank=2),
+    Command("close way", ("x",), "close one", "Close one of the ways in", ("slots",), "screen.remove_slot", rank=3),
     Command("start", ("S",), "start engine", "Start the engine, if none runs", ("system",), "screen.start", rank=3),
 )
 

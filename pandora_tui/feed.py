@@ -154,6 +154,12 @@ class Feed:
         found = Journal(reader.files(), self.clock).read_back(row.file_id, row.position, row.length)
         return RawText("", "") if found is None else RawText(found[1].decode("utf-8", "replace"), "log")
 
+    def evidence(self, alert_id: str) -> bytes:
+        """What is to be sealed of an alert: all that is known of it, and the raw lines of its events."""
+        from pandora_tui.sealing import written
+
+        return written(self.alert(alert_id), lambda row: self.raw_text(row).text)
+
     def bad_lines(self) -> list[BadLineRow]:
         """The newest lines that could not be decoded."""
         return self._reading().bad_lines()

@@ -14,7 +14,6 @@ from pandora_tui.wrapping import wrapped
 READING = "reading the store"
 TILES = {
     "jobs": "No quantum jobs. Every score here is classical.",
-    "vault": "There is no vault yet.",
     "exposure": "Not measured yet.",
 }
 """What a part that this version does not have yet says in its tile: nothing is made up."""

@@ -13,9 +13,12 @@ from pandora_tui.messages import Status, Update
 from pandora_tui.widgets.chrome import KeyLine, TopLine
 
 if TYPE_CHECKING:
+    from pandora_core.vault.protocol import VaultStatus
     from pandora_tui.board import Board
     from pandora_tui.bridge import Bridge
+    from pandora_tui.errands import Errands
     from pandora_tui.feed import Feed
+    from pandora_tui.vault_desk import VaultDesk
 
 
 T = TypeVar("T")
@@ -27,6 +30,8 @@ class Console(Protocol):
     status: Status
     board: Board
     feed: Feed | None
+    errands: Errands
+    vault: VaultDesk
 
     @property
     def bridge(self) -> Bridge | None:
@@ -97,6 +102,9 @@ class PandoraScreen(Screen[None]):
         """Show the state of engine, lag and vault."""
         for line in self.query(TopLine):
             line.show(status=status)
+
+    def show_vault(self, status: VaultStatus) -> None:
+        """Take in how the vault is; called on every screen that has been visited."""
 
     def show_note(self, note: str) -> None:
         """Say on the top line what this screen shows: its filter and its order."""

@@ -12,6 +12,7 @@ from pandora_tui.messages import Status, Update
 from pandora_tui.overview_lines import TILES, calm, last_hour, moves
 from pandora_tui.screens.base import PandoraScreen
 from pandora_tui.screens.idle import say_idle
+from pandora_tui.vault_lines import tile
 from pandora_tui.widgets.empty import EmptyState
 from pandora_tui.widgets.entity_table import EntityTable
 from pandora_tui.widgets.lines import Line, Lines
@@ -54,7 +55,7 @@ class OverviewScreen(PandoraScreen):
                 yield Panel("Last hour", Lines(self._last_hour), id="hour")
                 yield Panel("Jobs", Lines(lambda width, _: _tile("jobs", width)), id="jobs")
                 with Horizontal(id="tiles"):
-                    yield Panel("Vault", Lines(lambda width, _: _tile("vault", width)))
+                    yield Panel("Vault", Lines(lambda width, _: self._vault(width)))
                     yield Panel("Exposure", Lines(lambda width, _: _tile("exposure", width)))
 
     def on_mount(self) -> None:
@@ -103,6 +104,10 @@ class OverviewScreen(PandoraScreen):
 
     def _last_hour(self, width: int, height: int) -> list[Line]:
         return last_hour(self.console.board, self.console.status, width, height)
+
+    def _vault(self, width: int) -> list[Line]:
+        desk = self.console.vault
+        return calm(tile(desk.status, desk.exists), width)
 
     def _moves(self, width: int, height: int) -> list[Line]:
         return moves(self.console.board, width, height)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pandora_core.model import Action, ActionKind, Verdict
 from pandora_tui.commands import VERDICT_NAMES
 from pandora_tui.screens.base import PandoraScreen
 from pandora_tui.widgets.dialogs import ChoiceDialog, TextDialog
+
+if TYPE_CHECKING:
+    from pandora_tui.sealing import Sealed
 
 VERDICTS = (
     (Verdict.TRUE_POSITIVE, "true positive   it is what it looks like"),
@@ -71,9 +74,14 @@ class TriageScreen(PandoraScreen):
             self.ask(lambda: self.feed.undo(chosen.alert_id), self._say_undone)
 
     def action_seal(self) -> None:
-        self.notify(
-            "sealing evidence needs the vault, which comes with a later version; the lines are kept", timeout=6
-        )
+        """Keep the alert and its raw lines in a sealed file; the vault may be locked."""
+        chosen = self._chosen_or_say()
+        if chosen is None:
+            return
+        if not self.console.vault.exists:
+            self.notify("there is no vault yet: 5 i makes one", timeout=6)
+            return
+        self.ask(lambda: self.feed.evidence(chosen.alert_id), lambda content: self._seal(chosen, content))
 
     def action_graph(self) -> None:
         self.notify("the graph comes with the Network screen of a later version; p lists the events", timeout=6)
@@ -85,6 +93,23 @@ class TriageScreen(PandoraScreen):
         chosen = self._chosen_or_say()
         if chosen is not None:
             self.app.push_screen(EventsScreen(chosen.entity))
+
+    def _seal(self, chosen: Chosen, content: bytes) -> None:
+        from pandora_tui.sealing import seal
+
+        desk = self.console.vault
+        self.console.errands.run(
+            lambda: seal(desk.client, desk.data, chosen.alert_id, content),
+            lambda sealed: self._say_sealed(chosen, sealed),
+            lambda error: self.say_refused(error) if self.is_running else None,
+        )
+
+    def _say_sealed(self, chosen: Chosen, sealed: Sealed) -> None:
+        """Tell, and write it down on the alert, for whoever looks for its evidence later."""
+        if self.is_running:
+            self.notify(f"sealed: {sealed.path}", timeout=8)
+            text = f"evidence sealed: {sealed.path.name}, {sealed.size_bytes:,} bytes, SHA-384 {sealed.sha384}"
+            self._do(chosen, ActionKind.NOTE, text)
 
     def _act(self, kind: ActionKind) -> None:
         chosen = self._chosen_or_say()

@@ -1,9 +1,9 @@
-"""Owns the dialogs: confirm, text and choice. Each is pushed with a callback and never holds up the rest."""
+"""Owns the dialogs: confirm, text, form and choice. Each is pushed with a callback and never holds up the rest."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, NamedTuple, TypeVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -11,7 +11,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widget import Widget
-from textual.widgets import OptionList, Static
+from textual.widgets import Input, OptionList, Static
 
 from pandora_tui.commands import DIALOG, bindings
 from pandora_tui.style import Role, safe_text
@@ -136,6 +136,65 @@ class TextDialog(Dialog[str]):
 
     def on_input_submitted(self) -> None:
         self.action_accept()
+
+
+class Blank(NamedTuple):
+    """One line of a form: what it is for, what stands in it, and what is asked of it."""
+
+    name: str
+    label: str
+    text: str = ""
+    placeholder: str = ""
+    is_secret: bool = False
+
+
+class FormDialog(Dialog[dict[str, str]]):
+    """Asks for several lines of text; enter goes to the next and gives all back from the last, escape ``None``."""
+
+    DEFAULT_CSS = """
+    FormDialog .form-label { color: $pandora-muted; }
+    FormDialog Field { margin-bottom: 0; }
+    """
+
+    def __init__(
+        self, title: str, blanks: Sequence[Blank], *, check: Callable[[dict[str, str]], str] = lambda _values: ""
+    ) -> None:
+        """``check`` returns what is wrong with the values, nothing when they will do."""
+        super().__init__(title)
+        self._blanks = tuple(blanks)
+        self._check = check
+
+    def body(self) -> ComposeResult:
+        for number, blank in enumerate(self._blanks):
+            yield Static(safe_text(blank.label), classes="form-label", markup=False)
+            yield Field(
+                blank.text,
+                placeholder=blank.placeholder,
+                is_secret=blank.is_secret,
+                id=f"blank-{number}",
+                is_compact=True,
+            )
+        yield Static("", classes="dialog-complaint", markup=False)
+
+    def hints(self) -> Sequence[tuple[str, str, str]]:
+        return (("enter", "next, then ok", "screen.accept"), ("esc", "cancel", "screen.cancel"))
+
+    def action_accept(self) -> None:
+        fields = list(self.query(Field))
+        values = {blank.name: field.value for blank, field in zip(self._blanks, fields, strict=True)}
+        complaint = self._check(values)
+        if complaint:
+            self.query_one(".dialog-complaint", Static).update(safe_text(complaint))
+        else:
+            self.dismiss(values)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        fields = list(self.query(Field))
+        following = fields[fields.index(cast("Field", event.input)) + 1 :]
+        if following:
+            following[0].focus()
+        else:
+            self.action_accept()
 
 
 class ChoiceDialog(Dialog[int]):

@@ -15,9 +15,12 @@ class Field(Input):
         *,
         placeholder: str = "",
         is_secret: bool = False,
+        is_compact: bool = False,
         id: str | None = None,  # noqa: A002 - Textual's name
     ) -> None:
-        super().__init__(text, placeholder=placeholder, password=is_secret, select_on_focus=False, id=id)
+        super().__init__(
+            text, placeholder=placeholder, password=is_secret, select_on_focus=False, id=id, compact=is_compact
+        )
         self.cursor_blink = False
 
     @property

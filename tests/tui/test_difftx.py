@@ -154,12 +154,14 @@ def wander(folder: Path, frugal: str) -> tuple[list[list[str]], int]:
     screens = []
     with PtyRun([sys.executable, str(TINY), str(folder), ""], env={"PANDORA_FRUGAL": frugal}) as run:
         assert run.wait_for_text("PANDORA")
-        for keys in KEYS:
-            run.settle()
-            screens.append(run.screen())
-            run.send("\x10" if keys == "ctrl+p" else keys)
         run.settle()
         screens.append(run.screen())
+        for keys in KEYS:
+            before = screens[-1]
+            run.send("\x10" if keys == "ctrl+p" else keys)
+            assert run.read_until(lambda before=before: run.screen() != before)
+            run.settle()
+            screens.append(run.screen())
         sent = len(run.output)
         run.send("q")
         assert run.wait() == 0
