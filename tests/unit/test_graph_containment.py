@@ -15,6 +15,7 @@ from pandora_core.graph.containment import (
     Problem,
     checklist,
     contain,
+    minimum_cut,
     open_routes,
     plan_of,
     problem_of,
@@ -98,6 +99,26 @@ def test_no_route_is_left_and_no_jewel_is_isolated() -> None:
     assert plan.measures
     assert open_routes(steps, plan.measures, ["WS-2"], ["DB-1"]) == []
     assert (Kind.ISOLATE, "DB-1") not in [(measure.kind, measure.name) for measure in plan.measures]
+
+
+ARCS = st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("bcdz")), min_size=1, max_size=7, unique=True)
+
+
+@given(arcs=ARCS)
+@settings(max_examples=40)
+def test_a_minimum_cut_leaves_no_route_and_blocks_as_few_ways_as_can_be(arcs: list[tuple[str, str]]) -> None:
+    steps = [step(source, target, "") for source, target in arcs if source != target]
+    plan = minimum_cut(QUIET, steps, ["a"], ["z"])
+    assert plan is not None
+    assert open_routes(steps, plan.measures, ["a"], ["z"]) == []
+    blocks = [Measure(Kind.BLOCK, f"{one.source} → {one.target}", 1.0) for one in steps]
+    every = (chosen for size in range(len(blocks) + 1) for chosen in itertools.combinations(blocks, size))
+    fewest = next(len(chosen) for chosen in every if not open_routes(steps, chosen, ["a"], ["z"]))
+    assert len(plan.measures) == fewest
+
+
+def test_a_jewel_that_has_fallen_cannot_be_cut_off() -> None:
+    assert minimum_cut(QUIET, [step("a", "b")], ["a"], ["a"]) is None
 
 
 def test_what_must_be_kept_is_not_touched() -> None:
