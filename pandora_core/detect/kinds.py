@@ -7,15 +7,15 @@ from functools import lru_cache
 from typing import NamedTuple
 
 TACTIC_WORDS = (
-    ("privilege-escalation", r"\bsudo|\broot\b|\buid\b|privilege|user_cmd|cred_refr|escalat"),
+    ("privilege-escalation", r"\bsudo|\broot\b|\buid\b|privilege|escalat"),
     ("defense-evasion", r"service_sto|service sto|stopped|disabled|tamper|log clear"),
-    ("credential-access", r"failed|failure|brute|invalid user|password|user_auth|cred_acq"),
+    ("credential-access", r"failed|failure|brute|invalid user|password"),
     ("reconnaissance", r"\bscan|nmap|40[0-9] error|forbidden|insecure connection|sweep|probe"),
     ("exfiltration", r"\bdns\b|domain|tunnel"),
     ("impact", r"\bcpu\b|memory"),
     ("execution", r"shell|trojan|malware|virus|entropy"),
     ("initial-access", r"attack|suspicious|inject|exploit|50[0-9] error|request method|characters"),
-    ("persistence", r"service_start|new user|account|crontab|user_acct"),
+    ("persistence", r"service_start|new user|account|crontab"),
 )
 """Words by the tactic that they hint at; the first that fits counts. A hint, and no more than that: a rule that
 speaks of DNS may mean a tunnel, command and control or a mistyped name."""

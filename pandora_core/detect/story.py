@@ -49,15 +49,16 @@ class Around(NamedTuple):
 def around(incident: Incident, detections: Sequence[Detection]) -> Around:
     """What a story wants to know of the time around the incident.
 
-    A grave one is told with what led to it and what followed. Of one that ends with something switched off it is
+    A grave one is told with what led to it and what followed. Of one that is about something switched off it is
     always asked what followed: nobody does that for its own sake.
     """
     first_us, last_us = incident.first_seen_us, incident.last_seen_us
     is_grave = incident.risk >= TOLD_WHOLE_RISK
-    ending = {risk.group_of(d)[1] for d in detections if d.first_seen_us >= _last_sign_us(detections) - MINUTE_US}
+    strongest = max(detections, key=lambda d: (d.points, -d.first_seen_us, d.id))
+    is_hiding = risk.group_of(strongest)[1] == "defense-evasion"
     return Around(
         (first_us - AROUND_US, first_us - APART_US) if is_grave else None,
-        (last_us + APART_US, last_us + AROUND_US) if is_grave or "defense-evasion" in ending else None,
+        (last_us + APART_US, last_us + AROUND_US) if is_grave or is_hiding else None,
     )
 
 
@@ -68,7 +69,7 @@ def signs(incident: Incident, detections: Sequence[Detection], room: int = MAX_L
     what it adds: another tactic, another kind of detection, another moment of the story.
     """
     candidates = _candidates(detections)
-    many = min(math.ceil(MAX_LINES * (incident.risk / 100) ** 2), room, len(candidates))
+    many = min(max(math.floor(MAX_LINES * (incident.risk / 100) ** 2), 1), room, len(candidates))
     chosen: list[int] = []
     while len(chosen) < many:
         left = [place for place in range(len(candidates)) if place not in chosen]
@@ -93,10 +94,6 @@ class _Candidate(NamedTuple):
     event_id: int
     detection: Detection
     evidence: float
-
-
-def _last_sign_us(detections: Sequence[Detection]) -> int:
-    return max(detection.first_seen_us for detection in detections)
 
 
 def _candidates(detections: Sequence[Detection]) -> list[_Candidate]:
