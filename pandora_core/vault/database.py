@@ -308,8 +308,12 @@ class Database:
 
     def put_checkpoint(self, row: SignedRow) -> None:
         """Put the newest in the place of those before, whose records it covers too."""
-        self._run("DELETE FROM checkpoints")
+        self.drop_checkpoint()
         self._run("INSERT INTO checkpoints VALUES (?, ?, ?)", *row)
+
+    def drop_checkpoint(self) -> None:
+        """Let a manifest stand for it."""
+        self._run("DELETE FROM checkpoints")
 
     def handovers(self) -> Iterator[HandoverRow]:
         """Every handover, oldest first."""

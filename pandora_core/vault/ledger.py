@@ -312,6 +312,7 @@ class Change:
     def put_handover(self, handover: Handover, old: bytes, signatures: Signatures) -> None:
         row = HandoverRow(handover.number, handover.encode(), old, signatures.old, signatures.new)
         self._database.append_handover(row)
+        self._database.drop_checkpoint()  # the old key signed it; the manifest of this commit covers more
 
     def audit(self, record: Record) -> None:
         """Append to the audit trail, under the audit key of the keyring's newest epoch."""

@@ -221,6 +221,16 @@ def test_a_rekey_keeps_every_version_and_every_slot_that_can_be_kept(tmp_path, r
             assert (again.public() == before) == (rekey is rekey_epoch)
 
 
+def test_a_new_signing_key_needs_no_signature_of_the_old_one_but_the_handover(tmp_path):
+    with make(tmp_path / "v", entries=1) as vault:
+        vault.lock(by=KIM)  # which signs a checkpoint
+        vault.unlock(WAY, by=KIM)
+        vault.rotate_signing(by=KIM)
+    with opened(tmp_path / "v" / "vault.db") as vault:
+        vault.lock(by=KIM)
+        assert vault.verify().problems == ()
+
+
 def test_a_new_master_key_shuts_out_who_kept_the_old_one(tmp_path):
     with make(tmp_path / "v", entries=1) as vault:
         gone = Credentials(key_file=KeyFile.generate())

@@ -58,8 +58,8 @@ def value_of(vault: Vault, name: str, field: str = "token", version: int | None 
 
 
 def values(vault: Vault) -> dict[str, str]:
-    """Name and value of every entry."""
-    return {each.name: value_of(vault, each.name) for each in vault.list()}
+    """Name and first value of every entry."""
+    return {each.name: value_of(vault, each.name, each.meta.fields[0]) for each in vault.list()}
 
 
 def opened(path: Path, **options) -> Vault:
