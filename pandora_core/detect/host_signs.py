@@ -14,13 +14,24 @@ import msgspec
 
 from pandora_core.detect.behaviour import Context, Route
 from pandora_core.detect.customs import CUSTOM_HOSTS, MAX_CUSTOMS, Customs, customary_points
+from pandora_core.detect.first_logons import service_host
 from pandora_core.detect.names import machine_of, place_of, user_name
 from pandora_core.detect.paths import hosts_of, logon_id_of, shown, source_of
 from pandora_core.detect.sessions import SessionBehaviour, Sessions
 from pandora_core.detect.signs.book import BOOK
 from pandora_core.detect.signs.sign import Sign, SignBook, Trace
 from pandora_core.detect.signs.traces import ROUTES, example_of, is_the_system, traces_of
-from pandora_core.detect.visits import EXACT, NEAR, SAME_USER, Visited, Visits, best_logon, closeness, how_long_before
+from pandora_core.detect.visits import (
+    EXACT,
+    NEAR,
+    SAME_USER,
+    RemoteLogon,
+    Visited,
+    Visits,
+    best_logon,
+    closeness,
+    how_long_before,
+)
 from pandora_core.detect.words import amount, span_of
 from pandora_core.model import HOUR_US, Detection, EntityRef, Event
 
@@ -41,7 +52,7 @@ CAPACITY = 50_000
 _MAX_SORTS = 4
 _MAX_EXAMPLES = 2
 _MOVEMENT = "lateral-movement"
-_LOGON = ("authentication", "logon")
+_LOGONS = ("logon", "kerberos-service")
 _SESSIONS = ("LogonId", "SubjectLogonId", "TargetLogonId")
 
 
@@ -76,7 +87,7 @@ class HostSigns(SessionBehaviour):
     """
 
     name = "host-signs"
-    routes = tuple(dict.fromkeys((*ROUTES, Route(*_LOGON))))
+    routes = tuple(dict.fromkeys((*ROUTES, *(Route("authentication", action) for action in _LOGONS))))
 
     def __init__(
         self, context: Context, capacity: int = CAPACITY, max_customs: int = MAX_CUSTOMS, book: SignBook = BOOK
@@ -89,6 +100,11 @@ class HostSigns(SessionBehaviour):
         self.tables = (self._shown,)
 
     def observe(self, event_id: int, event: Event) -> None:
+        if event.action == "kerberos-service":
+            target = service_host(event)
+            if target is not None:
+                self._rematch(target, self._visits.note_ticket(target, event))
+            return
         if event.host is None:
             return
         host = place_of(event.host)
@@ -107,12 +123,12 @@ class HostSigns(SessionBehaviour):
         self._visits.load(visits)
 
     def _logged_on(self, host: str, event: Event) -> None:
-        logon = self._visits.note(host, event)
-        if logon is None:
-            return
-        for key, shown_ in self._shown.fired_at(host):
-            if key.host == host and closeness(shown_, logon):
-                self._match(key, shown_)
+        self._rematch(host, self._visits.note(host, event))
+
+    def _rematch(self, host: str, logons: list[RemoteLogon]) -> None:
+        for key, shows in self._shown.fired_at(host) if logons else ():
+            if key.host == host and any(closeness(shows, logon) for logon in logons):
+                self._match(key, shows)
 
     def _shows(self, host: str, sign: Sign, trace: Trace, event_id: int, event: Event) -> None:
         account = _account_of(event)

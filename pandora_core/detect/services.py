@@ -113,10 +113,10 @@ class RemoteServices(SessionBehaviour):
         self._customs.load(customs)
 
     def _logged_on(self, host: str, event: Event) -> None:
-        logon = self._visits.note(host, event)
-        for key, install in self._installs.fired_at(host) if logon else ():
-            if key.host == host and logon is not None:
-                self._match(key, install, [logon])
+        logons = self._visits.note(host, event)
+        for key, install in self._installs.fired_at(host) if logons else ():
+            if key.host == host:
+                self._match(key, install, logons)
 
     def _installed(self, host: str, event_id: int, event: Event) -> None:
         name = str(event.more.get("service.name") or "without a name")

@@ -10,7 +10,7 @@ from pandora_core.detect.first_logons import FirstLogons
 from pandora_core.detect.host_signs import PAUSE_US, HostSigns
 from pandora_core.detect.signs.book import BOOK
 from pandora_core.model import DAY_US, HOUR_US, Detection, EntityRef, Event, Severity
-from tests.unit.streams import admin_share, at, own_connection, process, watch, windows_event, windows_logon
+from tests.unit.streams import admin_share, at, own_connection, process, ticket, watch, windows_event, windows_logon
 
 WMI = "C:\\Windows\\System32\\wbem\\WmiPrvSE.exe"
 ODD = "powershell.exe -nop -w hidden -enc SQBFAFgAIAAnAGgAZQBsAGwAbwAnAA=="
@@ -147,3 +147,19 @@ def test_events_that_name_no_host_are_passed_over() -> None:
         at_us=at(), dataset="zeek.smb_files", category="file", action="file-written", more={"file.path": "lsass.dmp"}
     )
     assert said(event) == []
+
+
+@pytest.mark.parametrize("comes_first", [True, False])
+def test_a_log_on_without_a_source_is_placed_by_its_ticket(comes_first: bool) -> None:
+    logon = windows_logon(at(1), None, logon_id="0x7")
+    asked = ticket(at(), "10.0.0.5", "http/ws-6.corp.example")
+    done = process(at(2), ODD, "C:\\Windows\\System32\\wsmprovhost.exe", logon_id="0x7")
+    (detection,) = said(*((asked, logon, done) if comes_first else (logon, done, asked)), sign="encoded-powershell")
+    assert detection.entity == EntityRef("address", "10.0.0.5")
+    assert detection.reasons[1] == "it was done in alice's session, which came from 10.0.0.5"
+
+
+def test_a_ticket_without_a_log_on_places_nothing() -> None:
+    asked = ticket(at(), "10.0.0.5", "http/ws-6.corp.example")
+    (detection,) = said(asked, process(at(2), ODD), sign="encoded-powershell")
+    assert detection.entity == EntityRef("host", "WS-6")
