@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from pandora_core.cli import clipboard, vault_shapes
 from pandora_core.cli.output import emit, json_option, plain, say, table
 from pandora_core.cli.secret_input import value_from, write_secret
 from pandora_core.errors import ConfigError
+from pandora_core.vault import totp
 from pandora_core.vault.client import Client
 from pandora_core.vault.protocol import Changes, Draft, EntryView, Field, Opened
 from pandora_core.vault.secret import Secret
@@ -118,22 +120,35 @@ def deposit(
     "--clip", is_flag=True, help="Copy it to the terminal's clipboard (OSC 52), and clear that after a time."
 )
 @click.option(
-    "--clear-after", default=clipboard.CLEAR_AFTER_S, show_default=True, metavar="SECONDS", help="For --clip."
+    "--clear-after",
+    type=click.IntRange(0, 3600),
+    default=clipboard.CLEAR_AFTER_S,
+    show_default=True,
+    metavar="SECONDS",
+    help="For --clip.",
 )
+@click.option("--code", is_flag=True, help="The one-time password of the moment (TOTP), instead of its seed.")
 @click.option("--version", type=int, help="An older version.")
 @json_option
 @click.pass_obj
 def get(
-    client: Client, name: str, field: str | None, clip: bool, clear_after: int, version: int | None, as_json: bool
+    client: Client,
+    name: str,
+    field: str | None,
+    clip: bool,
+    clear_after: int,
+    code: bool,
+    version: int | None,
+    as_json: bool,
 ) -> None:
-    """Show an entry, its secrets masked; --field and --json give the values themselves."""
-    if as_json and (clip or field is not None):
-        raise ConfigError("--json gives all fields", hint="leave --field and --clip out")
-    with client.get(name, version) as opened:
-        if clip:
-            _copy(opened, field or "", clear_after)
-        elif field is not None:
-            write_secret(opened.value(field))
+    """Show an entry, its secrets masked; --field, --code and --json give the values themselves."""
+    if as_json and (clip or code or field is not None):
+        raise ConfigError("--json gives all fields", hint="leave --field, --code and --clip out")
+    with client.get(name, version) as opened, ExitStack() as held:
+        if clip or code or field is not None:
+            value = opened.value(field or "")
+            chosen = held.enter_context(_one_time(value)) if code else value
+            _copy(chosen, clear_after) if clip else write_secret(chosen)
         else:
             emit(vault_shapes.opened(opened) if as_json else {}, as_json, lambda: _masked(opened))
 
@@ -231,8 +246,14 @@ def _fields(given: Given, main: str) -> Iterator[tuple[list[Field], tuple[str, .
         yield fields, hidden
 
 
-def _copy(opened: Opened, field: str, clear_after_s: int) -> None:
-    clipboard.copy(opened.value(field), clear_after_s)
+def _one_time(written: Secret) -> Secret:
+    recipe, seed = totp.read_seed(written)
+    with seed:
+        return Secret.copy_of(recipe.code(seed, time.time()).digits.encode())
+
+
+def _copy(secret: Secret, clear_after_s: int) -> None:
+    clipboard.copy(secret, clear_after_s)
     say(f"copied; the clipboard is cleared in {clear_after_s} s")
     if said := clipboard.warning(os.environ):
         say(said)

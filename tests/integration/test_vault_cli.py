@@ -339,6 +339,14 @@ def test_a_pipe_is_sealed_and_opened(shell: Shell, tmp_path: Path) -> None:
     assert opened.stdout == data
 
 
+def test_a_one_time_password_is_made_of_its_seed(shell: Shell) -> None:
+    seed = b"GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ"
+    shell.json("put", "vpn", "--kind", "totp", "--value-fd", "0", given=seed)
+    assert re.fullmatch(rb"\d{6}\n", shell.run("get", "vpn", "--code").stdout)
+    shell.json("put", "no-seed", "--value-fd", "0", given=b"!!")
+    assert shell.run("get", "no-seed", "--code").returncode == 2
+
+
 def test_clip_writes_to_the_terminal_and_clears_it_after_its_time(shell: Shell) -> None:
     shell.json("put", "ibm", "--value-fd", "0", given=b"to-be-copied")
     copied = shell.typed("get", "ibm", "--clip", "--clear-after", "1", until="\x1b]52;c;!\x07")
