@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from pandora_core import config
-from pandora_core.cli import vault_entries, vault_files, vault_keys, vault_shapes, vault_trust
+from pandora_core.cli import vault_entries, vault_files, vault_keys, vault_shapes, vault_show, vault_trust
 from pandora_core.cli.output import emit, json_option, say
 from pandora_core.cli.secret_input import WayOptions, slot_options, unlocking_options, way_of
 from pandora_core.vault.client import Client
@@ -95,6 +95,7 @@ for _command in (
     *vault_entries.COMMANDS,
     *vault_files.COMMANDS,
     *vault_keys.COMMANDS,
+    *vault_show.COMMANDS,
     *vault_trust.COMMANDS,
 ):
     vault.add_command(_command)
