@@ -119,6 +119,7 @@ def script(bundle: bytes, signer: str, backup: Path) -> dict[str, Callable[[Vaul
         ),
         "rekey epoch": lambda vault: vault.rotate_epoch(by=KIM),
         "rekey master": lambda vault: vault.rotate_master([WAY], by=KIM),
+        "lock, unlock": lock_and_unlock,
         "rekey signing": lambda vault: vault.rotate_signing(by=KIM),
         "deposit": lambda vault: vault.deposit(draft("deposited"), by=KIM),
         "lock, unlock, take in": lock_and_unlock,
