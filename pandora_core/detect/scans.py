@@ -33,7 +33,8 @@ HOSTS_PINGED = 8
 
 SLOW_TARGETS = 24
 """Different ports of one host, or hosts on one TCP port of our own networks, within half a day to a day: whoever is
-refused by so many tries what is there. Outside, browsers meet as many dead servers, so that hosts there do not count.
+refused by so many tries what is there. Outside, browsers meet as many dead servers, so that hosts there do not count;
+nor do sources there, since strangers who knock at what is public are never few.
 """
 
 MAX_PROBED = 50_000
@@ -122,12 +123,14 @@ class Scans(SessionBehaviour):
                 return
             key = ProbeKey(VERTICAL, source, destination, transport)
             self._probe(key, port, PORTS_OF_A_HOST, event_id, event)
-            self._probe(key._replace(width_us=_SLOW_US), port, SLOW_TARGETS, event_id, event)
+            # Late answers of a service look like probes of the client's ports: over UDP, time tells nothing apart.
+            if not is_udp and is_internal(source):
+                self._probe(key._replace(width_us=_SLOW_US), port, SLOW_TARGETS, event_id, event)
             if not is_udp or port != _QUIC_PORT:
                 enough = HOSTS_ON_A_UDP_PORT if is_udp else HOSTS_ON_A_PORT
                 key = ProbeKey(HORIZONTAL, source, str(port), transport)
                 self._probe(key, destination, enough, event_id, event)
-                if not is_udp and is_internal(destination):
+                if not is_udp and is_internal(source) and is_internal(destination):
                     self._probe(key._replace(width_us=_SLOW_US), destination, SLOW_TARGETS, event_id, event)
 
     def memory(self) -> bytes:

@@ -108,6 +108,10 @@ def test_dead_servers_outside_are_no_slow_scan() -> None:
     assert scans(dead) == []
 
 
+def test_strangers_who_knock_slowly_at_what_is_public_are_no_slow_scan() -> None:
+    assert scans(vertical(3 * SLOW_TARGETS, every_s=1200, source=OUTSIDE[0])) == []
+
+
 def test_what_was_counted_by_the_minute_and_the_half_day_is_told_once() -> None:
     (scan,) = scans(vertical(100))
     assert len(scan.reasons) == 1
