@@ -17,7 +17,7 @@ from pandora_core.detect.behaviour import Fired, Maker
 from pandora_core.detect.pipeline import BUILT_IN, Pipeline
 from pandora_core.detect.signatures import Signatures
 from pandora_core.model import SECOND_US, Event
-from tests.unit.streams import START_US, connection, ids_alert, service, ssh, ticket, windows_logon
+from tests.unit.streams import START_US, connection, dns_query, ids_alert, service, ssh, ticket, windows_logon
 
 EVENTS = 100_000
 REPEATS = 3
@@ -31,7 +31,15 @@ def main(parts: Sequence[str]) -> None:
 
 def cost() -> None:
     """Microseconds an event, by kind of traffic and behaviour; collecting the news every 1,000 events included."""
-    streams = {"conn": conn(), "scan": scan(), "logons": logons(), "ids": ids(), "mixed": mixed()}
+    streams = {
+        "conn": conn(),
+        "scan": scan(),
+        "logons": logons(),
+        "ids": ids(),
+        "mixed": mixed(),
+        "desks": desks(),
+        "names": names(),
+    }
     print(f"{'µs/event':<18}" + "".join(f"{name:>10}" for name in streams))
     makers: dict[str, tuple[Maker, ...]] = {"all": BUILT_IN, **{maker.__name__: (maker,) for maker in BUILT_IN}}  # type: ignore[attr-defined]
     for name, chosen in makers.items():
@@ -117,6 +125,36 @@ def conn() -> list[Event]:
             chance.choice([443, 443, 443, 80, 53, 22, 445]),
             outcome=chance.choice(outcomes),
             **{"source.packets": 9, "destination.packets": 9},
+        )
+        for number in range(EVENTS)
+    ]
+
+
+def desks() -> list[Event]:
+    """Connections as offices have them: two hundred hosts, each with some thirty destinations that it comes back to."""
+    chance = random.Random(6)
+    return [
+        connection(
+            START_US + number * SECOND_US // 5,
+            f"10.0.0.{(host := chance.randrange(200)) + 1}",
+            f"93.184.{host % 40}.{min(int(chance.expovariate(0.1)), 90) + 1}",
+            443,
+            outcome="success",
+            **{"source.bytes": 900, "destination.bytes": 9_000, "event.duration": 2_000_000_000},
+        )
+        for number in range(EVENTS)
+    ]
+
+
+def names() -> list[Event]:
+    """Questions for names: most of words, one in ten like a content network's."""
+    chance = random.Random(7)
+    return [
+        dns_query(
+            START_US + number * SECOND_US // 5,
+            f"{chance.getrandbits(80):020x}.cdn.example" if number % 10 == 0 else f"www.site-{number % 900}.example",
+            source=f"10.0.0.{chance.randrange(1, 200)}",
+            code="NXDOMAIN" if number % 20 == 1 else "NOERROR",
         )
         for number in range(EVENTS)
     ]
