@@ -148,17 +148,36 @@ def make_key_file(path: Path) -> Secret:
     """
     from pandora_core.vault.keyfile import KeyFile
 
+    made = KeyFile.generate()
+    with made.key:
+        content = made.encode()
+    _write_new(path, content)
+    return content
+
+
+def make_identity(path: Path, profile: str) -> str:
+    """Write a new identity of a profile (mode 0600); its recipient.
+
+    Raises:
+        ConfigError: the file exists, or cannot be written.
+    """
+    from pandora_core.vault import providers, recipients
+    from pandora_core.vault.profiles import profile_by_name
+
+    made = recipients.generate(providers.choose(), profile_by_name(profile).suite)
+    with made.identity.seed, Secret.absorb(made.identity.export()) as text:
+        _write_new(path, text)
+    return str(made.recipient)
+
+
+def _write_new(path: Path, content: Secret) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        descriptor = os.open(path, flags, 0o600)
+        with open(os.open(path, flags, 0o600), "wb", buffering=0) as file:
+            file.write(content.view)
+            os.fsync(file.fileno())
     except OSError as error:
-        raise ConfigError(f"cannot make the key file: {error.strerror}", where=str(path)) from None
-    made = KeyFile.generate()
-    with made.key, open(descriptor, "wb", buffering=0) as file:
-        content = made.encode()
-        file.write(content.view)
-        os.fsync(descriptor)
-        return content
+        raise ConfigError(f"cannot write: {error.strerror}", where=str(path), hint="choose another name") from None
 
 
 def _shares() -> Iterator[Secret]:

@@ -26,7 +26,7 @@ def vault(context: click.Context) -> None:
     context.obj = Client(config.prepare_data_dir(config.load(context.obj).data))
 
 
-@vault.command()
+@vault.command(short_help="Make a vault.")
 @click.option(
     "--profile",
     type=click.Choice(["high", "standard", "cnsa"]),
@@ -46,7 +46,7 @@ def init(client: Client, profile: str, way: WayOptions, as_json: bool) -> None:
     say("make recovery shares now: pandora vault slots add recovery --split 2/3")
 
 
-@vault.command()
+@vault.command(short_help="Whether it is locked; what is leased.")
 @json_option
 @click.pass_obj
 def status(client: Client, as_json: bool) -> None:
@@ -77,7 +77,7 @@ def unlock(client: Client, leases: tuple[str, ...], lock_after: float, way: WayO
     _emit_status(found, as_json)
 
 
-@vault.command()
+@vault.command(short_help="Lock; leased entries stay readable.")
 @click.option("--all", "end_leases", is_flag=True, help="End the leases too.")
 @click.option("--stop", is_flag=True, help="End the leases too, and the vault agent.")
 @json_option

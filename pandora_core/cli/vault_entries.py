@@ -93,7 +93,7 @@ def put(client: Client, name: str, kind: str, tags: tuple[str, ...], note: str, 
         _emit_entry(client.put(draft, fields), as_json)
 
 
-@click.command()
+@click.command(short_help="Leave an entry; the vault may be locked.")
 @click.argument("name")
 @_draft_options
 @_value_options
@@ -109,7 +109,7 @@ def deposit(
     emit({"deposited": name}, as_json, lambda: f"{plain(name)} waits for the next unlock")
 
 
-@click.command()
+@click.command(short_help="Change an entry.")
 @click.argument("name")
 @click.option("--name", "new_name", help="Another name.")
 @click.option("--tag", "tags", multiple=True, help="The tags it is to have; replaces all.")

@@ -20,7 +20,7 @@ from pandora_core.vault.protocol import Custody
 _PATH = click.Path(path_type=Path)
 
 
-@click.command()
+@click.command(short_help="Seal a file as evidence.")
 @click.argument("file", type=_PATH)
 @click.argument("target", type=_PATH, required=False)
 @click.option("--to", "recipients", multiple=True, metavar="PUBLIC", help="Also to this recipient of the profile.")
@@ -37,7 +37,7 @@ def seal(
     _emit_custody(done, target, as_json)
 
 
-@click.command("open")
+@click.command("open", short_help="Open a sealed file.")
 @click.argument("file", type=_PATH)
 @click.argument("target", type=_PATH)
 @json_option
@@ -56,7 +56,7 @@ def open_(client: Client, file: Path, target: Path, as_json: bool) -> None:
     _emit_custody(done, target, as_json)
 
 
-@click.command()
+@click.command(short_help="Write entries and files as a signed bundle.")
 @click.argument("target", type=_PATH)
 @click.argument("names", nargs=-1)
 @click.option("--file", "files", multiple=True, type=_PATH, metavar="FILE", help="A file that goes along.")
@@ -86,7 +86,7 @@ def export(
     emit(shape, as_json, lambda: f"{target}: {len(names)} entries, {len(files)} files")
 
 
-@click.command("import")
+@click.command("import", short_help="Take the entries of a bundle in.")
 @click.argument("file", type=_PATH)
 @click.option("--trust", multiple=True, metavar="FINGERPRINT", help="Trust this signer; compare it with the sender.")
 @click.option("--into", "folder", type=_PATH, metavar="DIR", help="Where files of the bundle go (a private folder).")
@@ -106,7 +106,7 @@ def import_(client: Client, file: Path, trust: tuple[str, ...], folder: Path | N
     )
 
 
-@click.command()
+@click.command(short_help="Copy the vault, sealed as it is.")
 @click.argument("target", type=_PATH)
 @json_option
 @click.pass_obj

@@ -12,6 +12,7 @@ from pandora_core.cli.output import emit, json_option, plain, say, table
 from pandora_core.cli.secret_input import (
     WayOptions,
     credential_options,
+    make_identity,
     slot_options,
     value_from,
     way_of,
@@ -22,7 +23,7 @@ from pandora_core.vault.client import Client
 from pandora_core.vault.protocol import Changes, EntryView, Field, SlotView
 
 
-@click.group(invoke_without_command=True)
+@click.group(invoke_without_command=True, short_help="The ways in: list, add, rm.")
 @json_option
 @click.pass_context
 def slots(context: click.Context, as_json: bool) -> None:
@@ -71,12 +72,22 @@ def rm(client: Client, slot: str, as_json: bool) -> None:
     emit({"removed": slot}, as_json, lambda: f"{plain(slot)} is closed")
 
 
-@click.command()
+@click.command(short_help="Its public keys: whom to seal and send to.")
+@click.option(
+    "--new-identity",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Make an identity of the vault's profile, and print its recipient: for slots add --recipient, or seal --to.",
+)
 @json_option
 @click.pass_obj
-def recipients(client: Client, as_json: bool) -> None:
+def recipients(client: Client, new_identity: Path | None, as_json: bool) -> None:
     """The vault's public keys: whom to seal, deposit and send bundles to. It may be locked."""
     found = client.recipients()
+    if new_identity is not None:
+        recipient = make_identity(new_identity, client.status().profile)
+        emit({"identity": str(new_identity), "recipient": recipient}, as_json, lambda: recipient)
+        return
     emit(
         vault_shapes.plain(found),
         as_json,
@@ -84,7 +95,7 @@ def recipients(client: Client, as_json: bool) -> None:
     )
 
 
-@click.command()
+@click.command(short_help="A new secret for an entry, or new keys.")
 @click.argument("name", required=False)
 @click.option("--epoch", "what", flag_value="epoch", help="Wrap every entry's key anew.")
 @click.option(

@@ -21,7 +21,7 @@ from pandora_core.vault.secret import Secret
 _MASK = "••••••••"
 
 
-@click.command()
+@click.command(short_help="Show an entry, or one of its values.")
 @click.argument("name")
 @click.option("--field", metavar="FIELD", help="Print this value alone, and nothing else.")
 @click.option(
@@ -61,7 +61,7 @@ def get(
             emit(vault_shapes.opened(opened) if as_json else {}, as_json, lambda: _masked(opened))
 
 
-@click.command("list")
+@click.command("list", short_help="Entries by name, kind or tag.")
 @click.argument("words", nargs=-1)
 @json_option
 @click.pass_obj

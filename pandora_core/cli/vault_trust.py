@@ -16,7 +16,7 @@ from pandora_core.vault.client import Client
 _PATH = click.Path(path_type=Path)
 
 
-@click.command()
+@click.command(short_help="Check everything that is signed.")
 @click.option("--witness", metavar="CODE", help="A witness: its code, or its line.")
 @click.option("--witness-file", type=_PATH, metavar="FILE", help="The last witness of a file (as --save wrote it).")
 @json_option
@@ -56,7 +56,7 @@ def audit(client: Client, limit: int, as_json: bool) -> None:
     )
 
 
-@click.command()
+@click.command(short_help="What shows later that it was rolled back.")
 @click.option("--save", type=_PATH, metavar="FILE", help="Add the line to a file, on another machine or medium.")
 @click.option("--syslog", "to_syslog", is_flag=True, help="Send the line to syslog.")
 @json_option
@@ -71,7 +71,7 @@ def witness(client: Client, save: Path | None, to_syslog: bool, as_json: bool) -
     emit(vault_shapes.plain(found), as_json, lambda: f"{found.line}\n{found.code}")
 
 
-@click.command()
+@click.command(short_help="Let the providers answer known questions.")
 @json_option
 @click.pass_obj
 def selftest(client: Client, as_json: bool) -> None:

@@ -125,6 +125,7 @@ def test_every_command_of_the_vault_is_there_and_has_help_and_json() -> None:
     assert set(wanted.split()) == set(vault.commands)
     for command in vault.commands.values():
         assert command.help
+        assert "..." not in command.get_short_help_str(limit=60)
         assert "as_json" in {parameter.name for parameter in command.params}
     assert "vault" in COMMANDS
 
@@ -297,6 +298,16 @@ def test_recovery_shares_open_the_vault(shell: Shell) -> None:
     opened = shell.typed("unlock", "--shares", answers=answers)
     assert opened.exit_code == 0, opened.shown
     assert not any(word in opened.shown for word in words)
+
+
+def test_the_identity_of_a_recipient_opens_its_slot(shell: Shell, tmp_path: Path) -> None:
+    identity = tmp_path / "identity"
+    made = shell.json("recipients", "--new-identity", str(identity))
+    assert stat.S_IMODE(identity.stat().st_mode) == 0o600
+    assert shell.json("slots", "add", "safe", "--recipient", made["recipient"])["type"] == "recipient"
+    shell.run("lock")
+    assert shell.run("unlock", "--identity-file", str(identity)).returncode == 0
+    assert shell.run("recipients", "--new-identity", str(identity)).returncode == 2
 
 
 def test_a_passphrase_and_a_key_file_together_are_one_way_in(shell: Shell, tmp_path: Path) -> None:
