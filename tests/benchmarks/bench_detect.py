@@ -131,7 +131,7 @@ def conn() -> list[Event]:
 
 
 def desks() -> list[Event]:
-    """Connections as offices have them: two hundred hosts, each with some thirty destinations that it comes back to."""
+    """Connections as offices have them: two hundred hosts, each with the destinations that it comes back to."""
     chance = random.Random(6)
     return [
         connection(
