@@ -113,6 +113,7 @@ class Database:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self._connection = connection
+        self._closing = contextlib.ExitStack()
 
     @classmethod
     def create(cls, path: Path) -> Self:
@@ -147,17 +148,20 @@ class Database:
             VaultFormatError: not a vault, of another version, or damaged so that SQLite cannot read it.
         """
         private_files.check_folder(path.parent)
-        _check_first_page(path)
         with _explained(path), contextlib.ExitStack() as undo:
+            undo.enter_context(_only_here(path))
+            _check_first_page(path)
             connection = undo.enter_context(contextlib.closing(_connect(path)))
             _set_up(connection)
             _check_schema(connection)
-            undo.pop_all()
-        return cls(path, connection)
+            database = cls(path, connection)
+            database._closing = undo.pop_all()
+        return database
 
     def close(self) -> None:
         """Let go of the file. Doing it twice does no harm."""
         self._connection.close()
+        self._closing.close()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -366,6 +370,22 @@ _BODY = range(1024)
 _KEY_ENVELOPE = range(KEY_ENVELOPE_BYTES, KEY_ENVELOPE_BYTES + 1)
 _SELECT_ENTRIES = "SELECT id, version, epoch, name_tag, wrapped, meta, secret FROM entries"
 _SELECT_ENTRY = f"{_SELECT_ENTRIES} WHERE id = ? AND version = ?"
+
+
+_open_here: set[Path] = set()
+
+
+@contextlib.contextmanager
+def _only_here(path: Path) -> Iterator[None]:
+    """One connection to a file in a process: closing any other descriptor of it would give up its lock (POSIX)."""
+    place = path.resolve()
+    if place in _open_here:
+        raise VaultError("the vault is open in this process already", where=str(path))
+    _open_here.add(place)
+    try:
+        yield
+    finally:
+        _open_here.discard(place)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

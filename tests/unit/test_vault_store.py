@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -351,12 +353,27 @@ def test_a_vault_that_cannot_be_made_leaves_nothing(tmp_path):
     assert os.listdir(tmp_path / "v") == []
 
 
-def test_a_second_process_is_told_that_the_vault_is_in_use(tmp_path, monkeypatch):
-    monkeypatch.setattr("pandora_core.vault.database._BUSY_S", 0.01)
+SECOND = """
+import sys
+from pathlib import Path
+from pandora_core.vault import database
+database._BUSY_S = 0.01
+try:
+    database.Database.open(Path(sys.argv[1]))
+except Exception as error:
+    print(type(error).__name__, error.what)
+"""
+
+
+def test_who_opens_a_vault_that_is_in_use_is_told_so(tmp_path):
+    path = tmp_path / "v" / "vault.db"
     with make(tmp_path / "v") as vault:
-        with pytest.raises(VaultError, match="another process"):
-            Vault.open(tmp_path / "v" / "vault.db")
+        with pytest.raises(VaultError, match="in this process"):
+            Vault.open(path)
+        told = subprocess.run([sys.executable, "-c", SECOND, str(path)], capture_output=True, text=True, check=True)
+        assert told.stdout == "VaultError another process has the vault open\n"
         vault.put(draft("still works"), by=KIM)
+    opened(path).close()
 
 
 def test_a_file_or_folder_that_others_could_touch_is_refused(tmp_path):
