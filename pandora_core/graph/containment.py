@@ -1,15 +1,14 @@
 """Owns the choice of what to cut so that no route to a crown jewel stays open, at the least cost to the business.
 
 What can be done: isolate a host, disable an account, block the way between two hosts. A plan is feasible when every
-route is cut by one of its measures. Choosing the cheapest is weighted hitting set: solved exactly by branch and bound
-where it is small, and written as a QUBO for annealing and QAOA (:mod:`pandora_core.quantum.optimise`). Where ways are
-only blocked it is a minimum cut, quick at any size and shown beside it. A plan is a checklist for people; Pandora
-never acts on the network.
+route is cut by one of its measures. The cheapest is found exactly, as a mixed-integer programme; for some known routes
+it is a weighted hitting set, and written as a QUBO for annealing and QAOA (:mod:`pandora_core.quantum.optimise`).
+Where ways are only blocked it is a minimum cut, quick at any size and shown beside it. A plan is a checklist for
+people; Pandora never acts on the network.
 """
 
 from __future__ import annotations
 
-import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csgraph
 
 from pandora_core.detect.words import amount
@@ -28,9 +28,9 @@ from pandora_core.graph.paths import Route, Step, routes
 ISOLATE_COST, DISABLE_COST, BLOCK_COST = 6.0, 4.0, 1.0
 """What each measure costs before its use is counted, in units of one blocked way."""
 
-MAX_ROUNDS = 40
-ROUTES_A_ROUND = 8
-_EXACT_NODES = 200_000
+ROUTES_SHOWN = 8
+SECONDS = 10.0
+_LIMIT = {"time_limit": SECONDS}
 _TENTHS = 10
 _UNBOUNDED = 1 << 30
 
@@ -100,24 +100,25 @@ class QuboForm:
 def contain(
     moment: Moment, steps: Sequence[Step], fallen: Iterable[str], jewels: Iterable[str], keep: Iterable[str] = ()
 ) -> Plan | None:
-    """The cheapest plan found that leaves no route from any fallen host to any jewel; ``None`` if none can.
+    """The cheapest plan that leaves no route from any fallen host to any jewel; ``None`` if none can.
 
-    ``keep`` names hosts and accounts that must not be touched. Jewels are never isolated. Routes are found as
-    plans are made: a plan for the known routes is checked, and what it leaves open is added, until nothing is left.
+    ``keep`` names hosts and accounts that must not be touched. Jewels are never isolated. Hosts get levels from 0, what
+    fell, to 1, the jewels; a step that rises must be closed by its measures. This is a mixed-integer programme, which
+    HiGHS solves; after :data:`SECONDS` the best plan so far is given, and says that it may not be the cheapest.
     """
-    known: list[Route] = []
-    plan = Plan((), 0.0, True, ())
-    starts, ends, kept = tuple(fallen), frozenset(jewels), frozenset(keep)
-    for _ in range(MAX_ROUNDS):
-        left = open_routes(steps, plan.measures, starts, ends)
-        if not left:
-            return plan
-        known.extend(left)
-        problem = problem_of(moment, known, ends, kept)
-        if not all(problem.cuts):
-            return None
-        plan = solve(problem)
-    return None
+    starts, ends = frozenset(fallen), frozenset(jewels)
+    if starts & ends:
+        return None
+    cut = tuple(open_routes(steps, (), sorted(starts), ends))
+    between = _between(steps, starts, ends)
+    if not between:
+        return Plan((), 0.0, True, cut)
+    costs, spared = _Costs(moment), ends | frozenset(keep)
+    closers = [tuple(costs.measures(step, spared)) for step in between]
+    measures = tuple(sorted({measure for closing in closers for measure in closing}))
+    levels = _Levels(between, closers, measures)
+    chosen, is_optimal = levels.cheapest(starts, ends)
+    return None if chosen is None else _plan(Problem(measures, (), cut), chosen, is_optimal)
 
 
 def minimum_cut(moment: Moment, steps: Sequence[Step], fallen: Iterable[str], jewels: Iterable[str]) -> Plan | None:
@@ -147,7 +148,7 @@ def open_routes(
 ) -> list[Route]:
     """The likeliest routes that measures leave open."""
     still = [step for step in steps if not any(measure.cuts(step) for measure in measures)]
-    return [route for start in starts for route in routes(still, start, ends, ROUTES_A_ROUND)]
+    return [route for start in starts for route in routes(still, start, ends, ROUTES_SHOWN)]
 
 
 def problem_of(moment: Moment, known: Sequence[Route], jewels: Iterable[str], keep: Iterable[str] = ()) -> Problem:
@@ -163,21 +164,18 @@ def problem_of(moment: Moment, known: Sequence[Route], jewels: Iterable[str], ke
 
 
 def solve(problem: Problem) -> Plan:
-    """The cheapest set that hits every route, by best-first branch and bound; greedy where that takes too long."""
-    queue: list[tuple[float, int, tuple[int, ...]]] = [(0.0, 0, ())]
-    for tried in range(_EXACT_NODES):
-        cost, _, chosen = heapq.heappop(queue)
-        missed: list[frozenset[int]] = [cut for cut in problem.cuts if cut.isdisjoint(chosen)]
-        if not missed:
-            return _plan(problem, chosen, True)
-        for rank, number in enumerate(_fewest(missed)):
-            heapq.heappush(queue, (cost + problem.measures[number].cost, tried * 64 + rank, (*chosen, number)))
-    return _plan(problem, _greedy(problem), False)
-
-
-def _fewest(cuts: Iterable[frozenset[int]]) -> list[int]:
-    """The measures of the route that fewest can cut."""
-    return min((sorted(cut) for cut in cuts), key=lambda cut: (len(cut), cut))
+    """The cheapest set that hits every route (mixed-integer programme, HiGHS); greedy if that takes too long."""
+    if not problem.cuts:
+        return _plan(problem, (), True)
+    rows = [row for row, cut in enumerate(problem.cuts) for _ in cut]
+    columns = [number for cut in problem.cuts for number in sorted(cut)]
+    hits = sp.csr_array((np.ones(len(rows)), (rows, columns)), shape=(len(problem.cuts), len(problem.measures)))
+    costs = np.array([measure.cost for measure in problem.measures])
+    must = LinearConstraint(hits, 1, np.inf)
+    found = milp(costs, integrality=1, bounds=Bounds(0, 1), constraints=must, options=_LIMIT)
+    if found.x is None:
+        return _plan(problem, _greedy(problem), False)
+    return _plan(problem, np.flatnonzero(found.x > 0.5).tolist(), found.status == 0)
 
 
 def qubo(problem: Problem) -> QuboForm:
@@ -221,6 +219,58 @@ def checklist(plan: Plan) -> str:
     lines += [f"- {route.words} (chance {route.chance:.0%})" for route in plan.routes]
     lines += ["", "No cheaper plan closes these routes." if plan.is_optimal else "A cheaper plan may exist."]
     return "\n".join((*lines, "Pandora did not act on the network.", ""))
+
+
+class _Levels:
+    """The programme: a bit for each measure, a level for each host, and no step up that no measure closes."""
+
+    def __init__(
+        self, steps: Sequence[Step], closers: Sequence[Sequence[Measure]], measures: Sequence[Measure]
+    ) -> None:
+        self._measures = measures
+        self._hosts = sorted({host for step in steps for host in (step.source, step.target)})
+        number = {measure: n for n, measure in enumerate(measures)}
+        level = {host: len(measures) + n for n, host in enumerate(self._hosts)}
+        entries = []
+        for row, (step, closing) in enumerate(zip(steps, closers, strict=True)):
+            entries += [(row, level[step.source], 1.0), (row, level[step.target], -1.0)]
+            entries += [(row, number[measure], 1.0) for measure in closing]
+        rows, columns, values = (np.array(column) for column in zip(*entries, strict=True))
+        self._closed = sp.csr_array((values, (rows, columns)), shape=(len(steps), len(measures) + len(self._hosts)))
+
+    def cheapest(self, starts: frozenset[str], ends: frozenset[str]) -> tuple[list[int] | None, bool]:
+        """The numbers of the measures to take, ``None`` if nothing helps, and whether nothing is cheaper."""
+        among = len(self._measures)
+        nothing, everything = np.zeros(among), np.ones(among)
+        low = np.concatenate([nothing, [host in ends for host in self._hosts]])
+        high = np.concatenate([everything, [host not in starts for host in self._hosts]])
+        costs = np.concatenate([[measure.cost for measure in self._measures], np.zeros(len(self._hosts))])
+        whole = np.concatenate([everything, np.zeros(len(self._hosts))])
+        must = LinearConstraint(self._closed, 0, np.inf)
+        found = milp(costs, integrality=whole, bounds=Bounds(low, high), constraints=must, options=_LIMIT)
+        if found.x is None:
+            return None, False
+        return np.flatnonzero(found.x[:among] > 0.5).tolist(), found.status == 0
+
+
+def _between(steps: Iterable[Step], starts: frozenset[str], ends: frozenset[str]) -> list[Step]:
+    """The steps that lie on some way from a start to an end."""
+    known = [step for step in steps if step.target not in starts and step.source not in ends]
+    ahead = _reached(starts, ((step.source, step.target) for step in known))
+    behind = _reached(ends, ((step.target, step.source) for step in known))
+    return [step for step in known if step.source in ahead and step.target in behind]
+
+
+def _reached(starts: Iterable[str], ways: Iterable[tuple[str, str]]) -> set[str]:
+    beyond: dict[str, set[str]] = defaultdict(set)
+    for source, target in ways:
+        beyond[source].add(target)
+    reached, waiting = set(starts), list(starts)
+    while waiting:
+        found = beyond[waiting.pop()] - reached
+        reached |= found
+        waiting.extend(found)
+    return reached
 
 
 class _Costs:

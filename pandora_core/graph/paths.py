@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 from pandora_core.detect.words import amount, listed
 from pandora_core.graph.history import Move, moves_of
 from pandora_core.graph.moment import Moment
-from pandora_core.graph.reading import LOCAL, NEW_CREDENTIALS
+from pandora_core.graph.reading import LOCAL, NEW_CREDENTIALS, REMOTE_DESKTOP, SSH
 
 HALF_DAY_RATE = 0.5
 """Chance a half day that an intruder takes a way that is open, used daily and gives administrator rights."""
 
 _OWN_WAY, _FOUND_ACCOUNT, _NO_RIGHTS = 1.0, 0.5, 0.4
+_LEAVES_CREDENTIALS = frozenset({REMOTE_DESKTOP, SSH})  # a log-on over the network leaves none behind
 _MANY_SOURCES = 8
 _HYPERVISOR = ("esx", "hyperv", "hyper-v", "vcenter", "vsphere", "proxmox", "xen", "kvm")
 
@@ -89,13 +90,13 @@ def jewels_of(moment: Moment, tagged: Iterable[str] = ()) -> tuple[Jewel, ...]:
 
 
 def steps_of(moment: Moment) -> tuple[Step, ...]:
-    """The likeliest step between any two hosts between which there is one."""
-    best: dict[tuple[str, str], Step] = {}
+    """For any two hosts and each account the likeliest step, if there is one."""
+    best: dict[tuple[str, str, str], Step] = {}
     moves = moves_of(moment)
     for step in (*map(_own_step, moves), *_found_steps(moment, moves)):
-        known = best.get((step.source, step.target))
-        if known is None or (step.chance, known.user) > (known.chance, step.user):
-            best[step.source, step.target] = step
+        key = (step.source, step.target, step.user)
+        if key not in best or step.chance > best[key].chance:
+            best[key] = step
     return tuple(best[key] for key in sorted(best))
 
 
@@ -133,7 +134,7 @@ def blast_radius(
     Every half day each way out of a lost host succeeds with its chance times :data:`HALF_DAY_RATE`. Ways are taken as
     independent, which makes the chances slightly too high where they share hosts.
     """
-    known = tuple(steps)
+    known = tuple(step for from_ in _by_source(steps).values() for step in from_)
     hosts = sorted({host for step in known for host in (step.source, step.target)} | set(fallen))
     index = {host: number for number, host in enumerate(hosts)}
     sources = np.array([index[step.source] for step in known], dtype=np.int64)
@@ -182,7 +183,7 @@ def _found_steps(moment: Moment, moves: Iterable[Move]) -> Iterable[Step]:
     for move in moves:
         if move.user:
             by_user[move.user].append(move)
-            if move.is_elevated or "remote desktop" in move.kinds:
+            if not _LEAVES_CREDENTIALS.isdisjoint(move.kinds):
                 seen[move.user].add(move.target)
     for user, ways in by_user.items():
         for way in _strongest(ways):
@@ -207,7 +208,13 @@ def _habit(hours: int) -> float:
 
 
 def _by_source(steps: Iterable[Step]) -> Mapping[str, list[Step]]:
-    from_: dict[str, list[Step]] = defaultdict(list)
+    """The likeliest step to each host from each."""
+    best: dict[tuple[str, str], Step] = {}
     for step in steps:
+        known = best.get((step.source, step.target))
+        if known is None or (-step.chance, step.user) < (-known.chance, known.user):
+            best[step.source, step.target] = step
+    from_: dict[str, list[Step]] = defaultdict(list)
+    for step in best.values():
         from_[step.source].append(step)
     return from_

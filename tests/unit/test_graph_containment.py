@@ -117,6 +117,39 @@ def test_a_minimum_cut_leaves_no_route_and_blocks_as_few_ways_as_can_be(arcs: li
     assert len(plan.measures) == fewest
 
 
+@given(
+    arcs=st.lists(
+        st.tuples(st.sampled_from("abc"), st.sampled_from("bcz"), st.sampled_from("xy")), max_size=5, unique=True
+    )
+)
+@settings(max_examples=40)
+def test_a_plan_is_the_cheapest_of_all_sets_of_measures(arcs: list[tuple[str, str, str]]) -> None:
+    steps = [step(source, target, user) for source, target, user in arcs if source != target]
+    plan = contain(QUIET, steps, ["a"], ["z"])
+    assert plan is not None
+    assert plan.is_optimal
+    assert open_routes(steps, plan.measures, ["a"], ["z"]) == []
+    hosts, users, ways = {"b", "c", "a"}, {one.user for one in steps}, {(one.source, one.target) for one in steps}
+    every = [Measure(Kind.ISOLATE, host, 6.0) for host in hosts] + [
+        Measure(Kind.DISABLE, user, 4.0) for user in users
+    ]
+    every += [Measure(Kind.BLOCK, f"{source} → {target}", 1.0) for source, target in ways]
+    costs = [
+        sum(measure.cost for measure in chosen)
+        for size in range(len(every) + 1)
+        for chosen in itertools.combinations(every, size)
+        if not open_routes(steps, chosen, ["a"], ["z"])
+    ]
+    assert plan.cost == pytest.approx(min(costs))
+
+
+def test_two_accounts_on_one_way_are_both_cut() -> None:
+    steps = [step("a", "dc", "ann"), step("a", "dc", "bob")]
+    plan = contain(QUIET, steps, ["a"], ["dc"], ["bob"])
+    assert plan is not None
+    assert open_routes(steps, plan.measures, ["a"], ["dc"]) == []
+
+
 def test_a_jewel_that_has_fallen_cannot_be_cut_off() -> None:
     assert minimum_cut(QUIET, [step("a", "b")], ["a"], ["a"]) is None
 
