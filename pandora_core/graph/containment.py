@@ -1,10 +1,10 @@
 """Owns the choice of what to cut so that no route to a crown jewel stays open, at the least cost to the business.
 
 What can be done: isolate a host, disable an account, block the way between two hosts. A plan is feasible when every
-route is cut by one of its measures. The cheapest is found exactly, as a mixed-integer programme; for some known routes
-it is a weighted hitting set, and written as a QUBO for annealing and QAOA (:mod:`pandora_core.quantum.optimise`).
-Where ways are only blocked it is a minimum cut, quick at any size and shown beside it. A plan is a checklist for
-people; Pandora never acts on the network.
+route is cut by one of its measures. The cheapest is found exactly, as a mixed-integer programme; for some known
+routes it is a weighted hitting set, and written as a QUBO for annealing and QAOA
+(:mod:`pandora_core.quantum.optimise`). Where ways are only blocked it is a minimum cut, quick at any size and shown
+beside it. A plan is a checklist for people; Pandora never acts on the network.
 """
 
 from __future__ import annotations
@@ -102,9 +102,9 @@ def contain(
 ) -> Plan | None:
     """The cheapest plan that leaves no route from any fallen host to any jewel; ``None`` if none can.
 
-    ``keep`` names hosts and accounts that must not be touched. Jewels are never isolated. Hosts get levels from 0, what
-    fell, to 1, the jewels; a step that rises must be closed by its measures. This is a mixed-integer programme, which
-    HiGHS solves; after :data:`SECONDS` the best plan so far is given, and says that it may not be the cheapest.
+    ``keep`` names hosts and accounts that must not be touched. Jewels are never isolated. Hosts get levels from 0,
+    what fell, to 1, the jewels; a step that rises must be closed by its measures. This is a mixed-integer programme,
+    which HiGHS solves; after :data:`SECONDS` the best plan so far is given, and says that a cheaper one may exist.
     """
     starts, ends = frozenset(fallen), frozenset(jewels)
     if starts & ends:
