@@ -79,16 +79,10 @@ class Moment:
         """The number of each host: its place in ``hosts`` and in the matrices."""
         return {host: number for number, host in enumerate(self.hosts)}
 
-    def adjacency(self, kinds: Iterable[str] | None = None, until_us: int | None = None) -> sp.csr_array:
-        """Weights between hosts, rows to columns, of the edges of some kinds that were first seen before a time."""
+    def adjacency(self, kinds: Iterable[str] | None = None) -> sp.csr_array:
+        """Weights between hosts, rows to columns; of edges of some kinds, or of all."""
         chosen, index = None if kinds is None else frozenset(kinds), self.index()
-        edges = [
-            edge
-            for edge in self.edges
-            if edge.source
-            and (chosen is None or edge.kind in chosen)
-            and (until_us is None or edge.first_us < until_us)
-        ]
+        edges = [edge for edge in self.edges if edge.source and (chosen is None or edge.kind in chosen)]
         rows, columns = [index[edge.source] for edge in edges], [index[edge.target] for edge in edges]
         size = len(self.hosts)
         return sp.csr_array((np.array([edge.weight for edge in edges]), (rows, columns)), shape=(size, size))
