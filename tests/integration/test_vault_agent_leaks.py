@@ -135,7 +135,7 @@ def test_nothing_opens_a_network_socket_or_says_a_word(place: Place, tmp_path: P
         ["unlock", "--key-file", str(place.key_file), "--json"],
         ["selftest", "--json"],
         ["put", "ibm-quantum", "--value-fd", "0", "--json"],
-        ["rotate", "--epoch", "--json"],
+        ["rotate", "--signing-key", "--json"],
         ["verify", "--json"],
     ):
         command = [sys.executable, "-m", "pandora_core.cli", "vault", *arguments]
