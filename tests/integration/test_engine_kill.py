@@ -115,6 +115,7 @@ def findings(data: Path) -> dict[str, list[Finding]]:
         bodies = {row[0]: bytes(row[1]).decode() for row in connection.exec_driver_sql("SELECT id, body FROM events")}
         detections = [json.loads(row[0]) for row in connection.exec_driver_sql("SELECT body FROM detections")]
         alerts = [row[0] for row in connection.exec_driver_sql("SELECT body FROM alerts ORDER BY id")]
+        incidents = [row[0] for row in connection.exec_driver_sql("SELECT body FROM incidents ORDER BY id")]
         entities = connection.exec_driver_sql(
             "SELECT entity, evidence, as_of_us, rank, detections FROM entities ORDER BY 1"
         ).all()
@@ -132,6 +133,7 @@ def findings(data: Path) -> dict[str, list[Finding]]:
         "events": sorted((body,) for body in bodies.values()),
         "detections": sorted(told),
         "alerts": sorted((alert,) for alert in alerts),
+        "incidents": sorted((incident,) for incident in incidents),
         "entities": [tuple(row) for row in entities],
         "edges": [tuple(row) for row in edges],
         "raw lines": sorted((bodies[number], bytes(line)) for number, line in kept),
@@ -188,6 +190,7 @@ def test_the_undisturbed_run_is_worth_comparing_with(
 ) -> None:
     assert len(undisturbed["events"]) == len(attack)
     assert len(undisturbed["alerts"]) >= 1
+    assert len(undisturbed["incidents"]) >= 1
     assert len(undisturbed["raw lines"]) >= 3
     assert len(undisturbed["edges"]) >= 1
 
