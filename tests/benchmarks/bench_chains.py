@@ -96,7 +96,7 @@ def one_company(seed: int, hosts: int, days: int) -> Outcome:
     reported = {key_of(move, true) for chain in ranking.chains for move in chain.moves}
     found = tuple((names[number], bool(moves & reported), moves <= reported) for number, moves in truth.items())
     false = sum(not any(key_of(move, true) in true for move in chain.moves) for chain in ranking.chains)
-    since_us = moment.since_us + 7 * DAY_US
+    since_us = scenario.plan.start_us + int(scenario.plan.quiet_days * DAY_US)
     return Outcome(log_ons, found, false, precisions(moment, ranking, true, since_us), ranking.contest.words)
 
 
