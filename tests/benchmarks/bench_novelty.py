@@ -45,8 +45,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     types(outcomes)
     choices(outcomes)
     if given.json:
-        plain = [outcome._asdict() for outcome in outcomes]
-        given.json.write_text(json.dumps(plain, default=lambda value: value._asdict()))
+        given.json.write_text(json.dumps([plain(outcome) for outcome in outcomes]))
+
+
+def plain(value: object) -> object:
+    """A named tuple as an object, however deep."""
+    return {name: plain(each) for name, each in value._asdict().items()} if hasattr(value, "_asdict") else value
 
 
 def table(outcomes: Sequence[Outcome]) -> None:
