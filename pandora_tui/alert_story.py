@@ -12,6 +12,7 @@ from pandora_core.detect.risk import whole_points
 from pandora_core.detect.triage import ACKNOWLEDGED, CLOSED, NEW
 from pandora_core.model import Action, Alert, EntityRef
 from pandora_core.store.rows import AlertDetail, AlertView, EventRow
+from pandora_tui.advice import advice
 from pandora_tui.style import Role, cell_width, fit, glyphs, safe_text, severity_mark
 from pandora_tui.widgets.lines import Line
 from pandora_tui.widgets.pieces import Piece, width_of
@@ -72,7 +73,7 @@ def story(detail: AlertDetail, width: int) -> list[Line]:
     lines += [*_others(detail, width)]
     if detail.actions:
         lines += [[], *(action_line(action, width) for action in detail.actions)]
-    return lines
+    return [*lines, [], *advice(detail.detections, width)]
 
 
 def standing(view: AlertView, width: int) -> Line:

@@ -30,7 +30,7 @@ PLACES = (
     Place("4", "network", "Network", "network:NetworkScreen", "The host graph and the likely next move"),
     Place("5", "vault", "Vault", "vault:VaultScreen", "Credentials, evidence and the signed audit trail"),
     Place("6", "posture", "Posture", "posture:PostureScreen", "Sessions that a quantum computer could read later"),
-    Place("7", "cases", "Cases", "cases:CasesScreen", "What belongs together, in order of time"),
+    Place("7", "cases", "Cases", "cases:CasesScreen", "What belongs together, as a story in order of time"),
     Place("8", "models", "Models", "models:ModelsScreen", "Trained models, their figures and their drift"),
     Place("9", "system", "System", "system:SystemScreen", "Sources, lag, engine, worker, store and schedule"),
 )
@@ -68,6 +68,7 @@ VERDICT_NAMES = ("true-positive", "false-positive", "benign")
 SORT_NAMES = ("risk", "newest", "entity", "state")
 ALERT = ("threats", "alert")
 VAULT = ("vault",)
+OVERLAYS = ("alert", "incident", "events", "audit", "slots")
 
 COMMANDS: tuple[Command, ...] = (
     *(
@@ -96,14 +97,13 @@ COMMANDS: tuple[Command, ...] = (
     Command("undo", ("u",), "undo", "Undo your last action on the alert", ALERT, "screen.undo", rank=4),
     Command("reopen", ("R",), "reopen", "Open a closed alert again", ALERT, "screen.reopen"),
     Command("seal", ("e",), "seal evidence", "Keep the alert's lines in the vault", ALERT, "screen.seal", rank=8),
-    Command("pivot", ("p",), "pivot", "Search the events of the entity", ALERT, "screen.pivot", rank=6),
+    Command("pivot", ("p",), "pivot", "Search the events around it", (*ALERT, "incident"), "screen.pivot", rank=6),
+    Command("alerts", ("a",), "alerts", "Open one of the incident's alerts", ("incident",), "screen.alerts", rank=2),
     Command("graph", ("g",), "graph", "Show the entity in the network", ("threats",), "screen.graph", rank=8),
     Command("filter", ("slash",), "filter", "Choose what is listed", ("threats",), "screen.filter", 3, "TERMS"),
     Command("sort", ("o",), "sort", "Order the list", ("threats",), "screen.sort", 7, "BY", SORT_NAMES),
     Command("search", ("slash",), "search", "Search other events", ("events",), "screen.search", rank=2),
-    Command(
-        "back", ("escape",), "back", "Back to the list", ("alert", "events", "audit", "slots"), "screen.back", rank=1
-    ),
+    Command("back", ("escape",), "back", "Back to the list", OVERLAYS, "screen.back", rank=1),
     Command("create", ("i",), "make a vault", "Make a vault with a passphrase", VAULT, "screen.create", rank=8),
     Command("unlock", ("u",), "unlock", "Unlock the vault with its passphrase", VAULT, "screen.unlock", rank=2),
     Command("key file", ("K",), "key file", "Unlock it with a key file", VAULT, "screen.unlock_with_file", 8, "PATH"),

@@ -21,6 +21,7 @@ from pandora_core.store.rows import (
     EngineStatus,
     EventRow,
     FileRow,
+    IncidentDetail,
     SourceRow,
 )
 from pandora_tui.engine_starter import EngineStarter
@@ -28,6 +29,7 @@ from pandora_tui.messages import EngineState, Status
 from pandora_tui.style import duration_text
 
 if TYPE_CHECKING:  # imported on the bridge's thread, after the first paint; sqlalchemy, after the first news
+    from pandora_core.detect.incidents import Incident
     from pandora_core.store.changes import ChangeReader
     from pandora_core.store.operator import Operator
     from pandora_core.store.reader import Reader
@@ -37,6 +39,9 @@ SLICE = 2_000
 
 MOST_EVENTS = 500
 """Events that a search gives at most."""
+
+MOST_INCIDENTS = 500
+"""Incidents that the queue shows at most."""
 
 MUTE_S = 15.0
 """An engine that holds its lock but has said nothing for this long is shown as a problem."""
@@ -137,10 +142,25 @@ class Feed:
         """One alert in full."""
         return self._reading().alert(alert_id)
 
-    def events(self, observable: str, dataset: str, text: str) -> list[EventRow]:
+    def incidents(self) -> list[Incident]:
+        """Incidents, the one to look at next first."""
+        return self._reading().incidents(limit=MOST_INCIDENTS)
+
+    def incident(self, incident_id: str) -> IncidentDetail:
+        """One incident with its story."""
+        return self._reading().incident(incident_id)
+
+    def events(
+        self, observable: str, dataset: str, text: str, from_us: int | None = None, to_us: int | None = None
+    ) -> list[EventRow]:
         """The newest events with an observable, of a dataset, with a text; what is empty is not asked for."""
         return self._reading().search_events(
-            observable=observable or None, dataset=dataset or None, text=text or None, limit=MOST_EVENTS
+            observable=observable or None,
+            dataset=dataset or None,
+            text=text or None,
+            from_us=from_us,
+            to_us=to_us,
+            limit=MOST_EVENTS,
         )
 
     def raw_text(self, row: EventRow) -> RawText:

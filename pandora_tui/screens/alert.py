@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, VerticalScroll
 
+from pandora_core.detect.next_steps import next_steps_of
 from pandora_core.store.rows import AlertDetail, EventRow
 from pandora_tui.alert_story import heading, story
 from pandora_tui.asking import Newest
@@ -15,8 +16,10 @@ from pandora_tui.bridge import reason_of
 from pandora_tui.commands import bindings
 from pandora_tui.feed import RawText
 from pandora_tui.messages import Update
+from pandora_tui.screens.events import open_search
 from pandora_tui.screens.triage import Chosen, TriageScreen
 from pandora_tui.style import Role, glyphs, safe_text
+from pandora_tui.widgets.dialogs import ChoiceDialog
 from pandora_tui.widgets.evidence import Evidence
 from pandora_tui.widgets.lines import Line, Lines
 from pandora_tui.widgets.pieces import Piece
@@ -68,6 +71,15 @@ class AlertScreen(TriageScreen):
             return None
         alert, triage = self._detail.view.alert, self._detail.view.triage
         return Chosen(alert.id, triage.last_action_id, alert.entity.name, alert.entity.kind)
+
+    def action_pivot(self) -> None:
+        """Run one of the searches that tell more, or list the entity's events."""
+        pivots = next_steps_of(self._detail.detections).pivots if self._detail is not None else ()
+        if not pivots:
+            super().action_pivot()
+            return
+        dialog = ChoiceDialog("What do you want to know?", [pivot.question for pivot in pivots])
+        self.app.push_screen(dialog, lambda place: open_search(self.app, None if place is None else pivots[place]))
 
     def action_back(self) -> None:
         self.dismiss()

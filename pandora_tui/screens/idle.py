@@ -48,6 +48,11 @@ _NOTHING_YET = {
             Step("?", "see every key and command"),
         ),
     ),
+    "cases": Idle(
+        "No incidents",
+        "What belongs together will be told here as one story, in order of time, the one to look at next first.",
+        (Step("2", "see the alerts one by one"), Step("9", "see what is being read")),
+    ),
     "system": Idle(
         "No logs are read yet",
         "Every file will stand here with how far it was read, what could not be decoded, and how far behind it is.",

@@ -88,11 +88,11 @@ class TriageScreen(PandoraScreen):
 
     def action_pivot(self) -> None:
         """Search the events of the alert's entity."""
-        from pandora_tui.screens.events import EventsScreen
+        from pandora_tui.screens.events import EventsScreen, Search
 
         chosen = self._chosen_or_say()
         if chosen is not None:
-            self.app.push_screen(EventsScreen(chosen.entity))
+            self.app.push_screen(EventsScreen(Search(chosen.entity)))
 
     def _seal(self, chosen: Chosen, content: bytes) -> None:
         from pandora_tui.sealing import seal

@@ -150,8 +150,9 @@ async def test_where_only_ascii_can_be_drawn_nothing_else_is(tmp_path: Path, siz
     stored.fill(tmp_path)
     app = stored.console(tmp_path)
     async with app.run_test(size=size) as pilot:
-        places = {"1": "ws-114", "2": "94 =", "enter": "EventID", "p": "0 events", "9": "sqlite"}
-        for keys, words in places.items():
+        asked = ("p", "What do you want to know?"), ("enter", "events")
+        places = ("1", "ws-114"), ("2", "94 ="), ("enter", "EventID"), *asked, ("9", "sqlite"), ("7", "No incidents")
+        for keys, words in places:
             await pilot.press(keys)
             await open_place(pilot, words)
             assert [line for line in shown(app).splitlines() if not line.isascii()] == []
