@@ -155,6 +155,7 @@ class Reader:
 
     def wipe(self) -> None:
         """Forget the plaintext at hand."""
+        self._lines.wipe()
         self._age.wipe()
 
 

@@ -1,10 +1,17 @@
-"""Owns reading lines of bounded length from the head of a binary stream, and then the bytes after them."""
+"""Owns reading lines of bounded length from the head of a binary stream, and then the bytes after them.
+
+What is read ahead may be plaintext, so it waits in a secret; only the lines that are given out become ``bytes``.
+"""
 
 from __future__ import annotations
 
-from pandora_core.vault.stream import Source
+import re
+
+from pandora_core.vault.secret import Secret
+from pandora_core.vault.stream import Source, fill
 
 _BLOCK_BYTES = 4096
+_LINE_FEED = re.compile(rb"\n")
 
 
 class LineSource:
@@ -12,52 +19,54 @@ class LineSource:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._buffer = bytearray()
+        self._block = Secret(_BLOCK_BYTES)
+        self._start = self._stop = 0
 
     def next_line(self, limit_bytes: int) -> bytes | None:
         """The next line without its LF; what is left at the end without one; ``None`` when nothing is left.
 
         A longer line than the limit is cut there, so that a caller's own check of length refuses it.
         """
-        searched = 0
-        while (at := self._buffer.find(b"\n", searched)) < 0 and len(self._buffer) < limit_bytes:
-            searched = len(self._buffer)
-            if not self._read_ahead():
-                break
-        if not self._buffer:
+        if not self.has_more():
             return None
-        stop = min(at if at >= 0 else len(self._buffer), limit_bytes)
-        line = bytes(self._buffer[:stop])
-        del self._buffer[: stop + (at == stop)]
-        return line
+        line = bytearray()
+        while len(line) < limit_bytes and self.has_more():
+            end = min(self._stop, self._start + limit_bytes - len(line))
+            # A pattern looks in place, where a copy to call `find` on could not be wiped.
+            found = _LINE_FEED.search(self._block.view, self._start, end)
+            stop = found.start() if found else end
+            line += self._block.view[self._start : stop]
+            self._start = found.end() if found else end
+            if found:
+                break
+        return bytes(line)
 
     def begins_with(self, mark: bytes) -> bool:
-        """Whether the next bytes are these, after any white space; nothing is consumed."""
-        while len(self._buffer) < _BLOCK_BYTES and self._read_ahead():
-            continue
-        return self._buffer.lstrip().startswith(mark)
+        """Whether the first bytes are these, after any white space; nothing is consumed."""
+        self._stop += fill(self._source, self._block.view[self._stop :])
+        return re.compile(rb"\s*" + re.escape(mark)).match(self._block.view, self._start, self._stop) is not None
 
     def has_more(self) -> bool:
         """Whether anything is left."""
-        return bool(self._buffer) or self._read_ahead()
+        if self._start == self._stop:
+            self._start, self._stop = 0, self._source.readinto(self._block.view) or 0
+        return self._start < self._stop
 
     def rest(self, limit_bytes: int) -> bytes:
         """All that is left, or one byte more than the limit."""
-        while len(self._buffer) <= limit_bytes and self._read_ahead():
-            continue
-        return bytes(self._buffer[: limit_bytes + 1])
+        octets = bytearray(limit_bytes + 1)
+        return bytes(octets[: fill(self, memoryview(octets))])
 
     def readinto(self, buffer: memoryview, /) -> int:
         """What was read ahead, then the source itself."""
-        if not self._buffer:
+        if self._start == self._stop:
             return self._source.readinto(buffer) or 0
-        taken = min(len(buffer), len(self._buffer))
-        buffer[:taken] = self._buffer[:taken]
-        del self._buffer[:taken]
-        return taken
+        taken = self._block.view[self._start : min(self._stop, self._start + len(buffer))]
+        buffer[: len(taken)] = taken
+        self._start += len(taken)
+        return len(taken)
 
-    def _read_ahead(self) -> bool:
-        block = bytearray(_BLOCK_BYTES)
-        count = self._source.readinto(memoryview(block)) or 0
-        self._buffer += block[:count]
-        return count > 0
+    def wipe(self) -> None:
+        """Forget what was read ahead."""
+        self._start = self._stop = 0
+        self._block.wipe()

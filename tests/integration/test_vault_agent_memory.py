@@ -17,7 +17,7 @@ from vaulting import BY, PASSPHRASE, Place, put, value_of
 
 from pandora_core.errors import OpenFailedError
 from pandora_core.vault import entry
-from pandora_core.vault.client import Way
+from pandora_core.vault.client import Client, Way
 from pandora_core.vault.entry import Address
 from pandora_core.vault.keyfile import KeyFile
 from pandora_core.vault.keyring import ItemType
@@ -80,10 +80,7 @@ def secrets_of(backup: Path, key_file: KeyFile) -> dict[str, bytes]:
 
 
 def work_with(place: Place, tmp_path: Path) -> None:
-    """Use the vault in every way that touches a secret; it is unlocked afterwards.
-
-    Not imported: the reader of bundles reads ahead into memory that it frees as it is; docs/operations.md says so.
-    """
+    """Use the vault in every way that touches a secret; it is unlocked afterwards."""
     with Secret.copy_of(DEPOSITED) as value:
         place.client.deposit(Draft(name="deposited", hidden=("token",)), [Field("token", value)])
     client = place.unlock()
@@ -105,14 +102,24 @@ def work_with(place: Place, tmp_path: Path) -> None:
         client.seal(source.fileno(), sink.fileno(), "plain")
     with sealed.open("rb") as source, (tmp_path / "opened").open("wb") as sink:
         client.open(source.fileno(), sink.fileno())
-    with (tmp_path / "bundle").open("wb") as sink:
-        client.export(sink.fileno(), ["ibm-quantum"], [client.recipients().bundle])
+    carry_over(client, tmp_path / "bundle", armored=False)
+    carry_over(client, tmp_path / "bundle.asc", armored=True)
     client.history("ibm-quantum")
     client.audit()
     client.remove_slot(slot.id)
     client.rekey("epoch")
     client.witness()
     assert client.verify().sound
+
+
+def carry_over(client: Client, path: Path, *, armored: bool) -> None:
+    """Out in a bundle, and in again as a new entry."""
+    with path.open("wb") as sink:
+        client.export(sink.fileno(), ["ibm-quantum"], [client.recipients().bundle], armored=armored)
+    client.remove("ibm-quantum")
+    with path.open("rb") as source:
+        assert client.import_(source.fileno()).added == ("ibm-quantum",)
+    assert value_of(client, "ibm-quantum") == NEW_VALUE
 
 
 def test_after_locking_no_key_and_no_value_is_in_the_agents_memory(place: Place, tmp_path: Path) -> None:

@@ -97,6 +97,8 @@ def test_a_header_without_end_is_given_up(provider, mine):
 
         def readinto(self, buffer: memoryview, /) -> int:
             line = b"-> grease x\n\n" if self.given else b"age-encryption.org/v1\n"
+            if len(buffer) < len(line):
+                return 0
             self.given += len(line)
             buffer[: len(line)] = line
             return len(line)
