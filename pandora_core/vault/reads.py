@@ -12,7 +12,10 @@ WAIT_MS = 2_000
 
 
 class Reads:
-    """Who read what, how often; at most :data:`NAMES_LIMIT` names. A killed process forgets these."""
+    """Who read what, how often; at most :data:`NAMES_LIMIT` names. A killed process forgets these.
+
+    Without a next read nothing is due here: the agent writes them every second or so.
+    """
 
     def __init__(self) -> None:
         self._counts: dict[tuple[Actor, str], int] = {}

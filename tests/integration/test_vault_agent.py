@@ -228,6 +228,17 @@ def test_a_kill_at_any_instant_of_a_put_loses_nothing_that_was_answered(place: P
     assert client.verify().sound
 
 
+def test_a_read_is_in_the_audit_trail_soon_after_though_nobody_reads_on_and_the_agent_is_killed(place: Place) -> None:
+    client = place.unlock()
+    put(client, "ibm-quantum", b"value")
+    before = client.status().audit_records
+    assert value_of(client, "ibm-quantum") == b"value"
+    eventually(lambda: client.status().audit_records > before, within_s=10)
+    place.kill_agent()
+    reads = [record.details["reads"] for record in place.unlock().audit() if record.kind == "get"]
+    assert reads == [{"ibm-quantum": 1}]
+
+
 def test_hostile_frames_end_their_own_connection_and_nothing_else(place: Place) -> None:
     client = place.unlock()
     put(client, "kept", b"x")
