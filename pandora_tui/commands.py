@@ -95,6 +95,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("note", ("n",), "note", "Write something down", ALERT, "screen.note", 4, "TEXT"),
     Command("close", ("c",), "close", "Close the alert, and why if you like", ALERT, "screen.close_alert", 3, "WHY"),
     Command("undo", ("u",), "undo", "Undo your last action on the alert", ALERT, "screen.undo", rank=4),
+    Command(
+        "suppress", ("X",), "suppress", "Hear of this no more, for some days and a reason", ALERT, "screen.suppress"
+    ),
     Command("reopen", ("R",), "reopen", "Open a closed alert again", ALERT, "screen.reopen"),
     Command("seal", ("e",), "seal evidence", "Keep the alert's lines in the vault", ALERT, "screen.seal", rank=8),
     Command("pivot", ("p",), "pivot", "Search the events around it", (*ALERT, "incident"), "screen.pivot", rank=6),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pandora_core import process
 from pandora_core.errors import StoreError
-from pandora_core.model import SECOND_US, Action, ActionKind, Entity
+from pandora_core.model import DAY_US, SECOND_US, Action, ActionKind, Entity
 from pandora_core.store.rows import (
     AlertDetail,
     AlertView,
@@ -208,6 +208,19 @@ class Feed:
             RefusedError: it is in that state already.
         """
         return self._operating().act(alert_id, kind, value, at_us=self.clock(), seen_id=seen_id)
+
+    def suppress(self, entity: str, detector: str, reason: str, days: int) -> Action:
+        """Hear no more of what a detector finds of an entity, for some days of the logs' own time.
+
+        Raises:
+            RefusedError: without a reason, or of everything.
+        """
+        from pandora_core.detect.suppress import Wish
+
+        reader, operator = self._ready()
+        engine = reader.engine()
+        start_us = engine.watermark_us if engine is not None and engine.watermark_us else self.clock()
+        return operator.suppress(Wish(reason, start_us + days * DAY_US, entity, detector), at_us=self.clock())
 
     def undo(self, alert_id: str) -> Action:
         """Undo this operator's last action on an alert."""

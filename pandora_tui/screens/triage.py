@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from pandora_core.model import Action, ActionKind, Verdict
 from pandora_tui.commands import VERDICT_NAMES
 from pandora_tui.screens.base import PandoraScreen
-from pandora_tui.widgets.dialogs import ChoiceDialog, TextDialog
+from pandora_tui.widgets.dialogs import Blank, ChoiceDialog, FormDialog, TextDialog
 
 if TYPE_CHECKING:
+    from pandora_core.store.rows import AlertDetail
     from pandora_tui.sealing import Sealed
 
 VERDICTS = (
@@ -83,6 +84,12 @@ class TriageScreen(PandoraScreen):
             return
         self.ask(lambda: self.feed.evidence(chosen.alert_id), lambda content: self._seal(chosen, content))
 
+    def action_suppress(self) -> None:
+        """Ask what nobody wants to hear of any more: what one detector finds of this entity, or all of it."""
+        chosen = self._chosen_or_say()
+        if chosen is not None:
+            self.ask(lambda: self.feed.alert(chosen.alert_id), partial(self._ask_what_to_suppress, chosen))
+
     def action_graph(self) -> None:
         self.notify("the graph comes with the Network screen of a later version; p lists the events", timeout=6)
 
@@ -93,6 +100,28 @@ class TriageScreen(PandoraScreen):
         chosen = self._chosen_or_say()
         if chosen is not None:
             self.app.push_screen(EventsScreen(Search(chosen.entity)))
+
+    def _ask_what_to_suppress(self, chosen: Chosen, detail: AlertDetail) -> None:
+        entity = str(detail.view.alert.entity)
+        detectors = list(dict.fromkeys(part.detector for part in detail.view.alert.contributions))
+        blanks = (
+            Blank("entity", "of what (* stands for anything)", entity),
+            Blank("detector", f"what of it: {', '.join([*detectors, '*'])}", detectors[0] if detectors else "*"),
+            Blank("days", "for how many days of log time", "30"),
+            Blank("reason", "why: whoever comes after you reads it"),
+        )
+        form = FormDialog(f"Hear no more of it  {chosen.entity}", blanks, check=_complaint_of_suppression)
+        self.app.push_screen(form, self._suppress)
+
+    def _suppress(self, values: dict[str, str] | None) -> None:
+        if values is None:
+            return
+        detector = "" if values["detector"].strip() == "*" else values["detector"].strip()
+        entity, reason, days = values["entity"].strip(), values["reason"].strip(), int(values["days"])
+        self.ask(
+            lambda: self.feed.suppress(entity, detector, reason, days),
+            lambda done: self.notify(f"suppressed, no. {done.id}: pandora suppress list shows all", timeout=6),
+        )
 
     def _seal(self, chosen: Chosen, content: bytes) -> None:
         from pandora_tui.sealing import seal
@@ -163,6 +192,15 @@ class TriageScreen(PandoraScreen):
 
 def _complaint(text: str) -> str:
     return f"at most {_MOST_CHARACTERS:,} characters" if len(text) > _MOST_CHARACTERS else ""
+
+
+def _complaint_of_suppression(values: dict[str, str]) -> str:
+    days = values["days"].strip()
+    if not (days.isascii() and days.isdigit() and 1 <= int(days) <= 3650):
+        return "days: a number from 1 to 3650"
+    if values["entity"].strip() in ("", "*") and values["detector"].strip() in ("", "*"):
+        return "that would be everything"
+    return "" if values["reason"].strip() else "a suppression wants a reason"
 
 
 def _complaint_of_note(text: str) -> str:

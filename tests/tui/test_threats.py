@@ -9,7 +9,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from pandora_core.model import ActionKind, Verdict
+from pandora_core.model import DAY_US, ActionKind, Verdict
 from pandora_core.store.reader import Reader
 from pandora_core.store.sqlite import FILE_NAME
 from pandora_core.store.store import Store
@@ -17,7 +17,7 @@ from pandora_core.store.writer import Batch, Writer
 from pandora_tui.app import PandoraApp
 from pandora_tui.screens.alert import AlertScreen
 from pandora_tui.screens.events import EventsScreen, Search, parse_search
-from pandora_tui.screens.threats import ThreatsScreen
+from pandora_tui.screens.threats import LOOK_AGAIN_S, ThreatsScreen
 from pandora_tui.widgets.alert_table import AlertTable
 from tests.tui import stored
 from tests.tui.stored import shown, until
@@ -308,3 +308,21 @@ async def test_ten_thousand_alerts_are_listed_filtered_and_triaged(tmp_path: Pat
         await until(pilot, lambda: " ack" in shown(app), timeout_s=20)
         await pilot.press("slash", *'"alert 9876"')
         await until(pilot, lambda: listed(app)[:1] == ["A-9876"], timeout_s=20)
+
+
+async def test_what_nobody_wants_to_hear_of_is_suppressed_with_a_reason_and_an_end(
+    app: PandoraApp, store: Store
+) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "94 =" in shown(app))
+        await pilot.pause(LOOK_AGAIN_S)
+        await pilot.press("X")
+        await until(pilot, lambda: "whoever comes after you" in shown(app))
+        await pilot.press("enter", "enter", "enter", "enter")
+        await until(pilot, lambda: "wants a reason" in shown(app))
+        await pilot.press(*"red team", "enter")
+        await until(pilot, lambda: Reader(store).suppressions())
+    wish = Reader(store).suppressions()[0].wish
+    assert (wish.reason, wish.entity) == ("red team", "host:ws-114")
+    assert wish.detector
+    assert wish.until_us == stored.NOW_US + 30 * DAY_US
