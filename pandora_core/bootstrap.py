@@ -24,6 +24,7 @@ from pandora_core.store.changes import ChangeReader, is_current
 from pandora_core.store.sqlite import FILE_NAME
 
 if TYPE_CHECKING:  # imported where they are used: a console paints before it needs sqlalchemy
+    from pandora_core.atlas import Atlas
     from pandora_core.engine import Engine
     from pandora_core.service import Service
     from pandora_core.store.operator import Operator
@@ -71,6 +72,18 @@ def operating(data: Path | None) -> Iterator[Operator]:
     """Actions on the store of a data folder, in the name of the person at the keyboard."""
     with opened(data) as store:
         yield operator_of(store)
+
+
+@contextlib.contextmanager
+def graphing(data: Path | None) -> Iterator[Atlas]:
+    """The network graph of a data folder's store, up to its newest event."""
+    from pandora_core.atlas import Atlas
+    from pandora_core.store.graphs import GraphStore
+
+    with opened(data) as store:
+        atlas = Atlas(GraphStore(store))
+        atlas.catch_up(now_us())
+        yield atlas
 
 
 def operator_of(store: Store) -> Operator:

@@ -23,6 +23,7 @@ COMMANDS = {
     "entities": ("pandora_core.cli.entities:entities", "Hosts, users and addresses by risk."),
     "evaluate": ("pandora_core.cli.evaluate:evaluate", "Replay labelled logs: what is found, how soon, how truly."),
     "events": ("pandora_core.cli.events:events", "Search the normalised log lines."),
+    "graph": ("pandora_core.cli.graph:graph", "Log-ons as a graph: unusual moves, routes, and what to cut."),
     "incidents": ("pandora_core.cli.incidents:incidents", "What belongs together, and how it went: list, show."),
     "ingest": ("pandora_core.cli.ingest:ingest", "Read log files once, to their end."),
     "scenario": ("pandora_core.cli.scenario:scenario", "Simulate a company and an attack as real log files."),

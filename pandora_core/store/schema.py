@@ -238,6 +238,16 @@ snapshots = Table(
     Column("state", LargeBinary, nullable=False),
 )
 
+graph_snapshots = Table(
+    "graph_snapshots",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("event_id", Integer, nullable=False),
+    Column("taken_at_us", Integer, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("state", LargeBinary, nullable=False),
+)
+
 imports = Table(
     "imports",
     metadata,
