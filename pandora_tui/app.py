@@ -133,7 +133,7 @@ class PandoraApp(FrugalDisplay, App[None]):
         self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())  # fg finds an empty screen
         if self._bridge is not None:
             self.set_interval(VAULT_LOOK_S, self.vault.look)
-            self.call_after_refresh(self._bridge.start)  # reading the store must not hold up the first paint
+            self._bridge.start()  # on its own thread: what it reads is there when the first paint is done
 
     def on_unmount(self) -> None:
         if self._bridge is not None:

@@ -47,7 +47,7 @@ MUTE_S = 15.0
 """An engine that holds its lock but has said nothing for this long is shown as a problem."""
 
 _LOOK_S = 1.0
-_LOOKS_BEFORE_QUESTIONS = 2
+_LOOKS_BEFORE_THE_REST = 2
 _DIED = f"the engine died: {process.LOG_NAME} says why; 9 S starts another"
 _NEXT_TO_NOTHING_BYTES = 1_000_000
 _STORE_NAME = "pandora.db*"  # said here too, for the store's module is not to be imported yet
@@ -243,7 +243,7 @@ class Feed:
         return Status(EngineState.LIVE, round(engine.lag_s, 1), problem=problem)
 
     def start_engine_once(self) -> None:
-        """Start an engine if none runs: at the first look only, for later somebody may have stopped it on purpose."""
+        """Start an engine if none runs: once only, for later somebody may have stopped it on purpose."""
         if not self._has_looked:
             self._has_looked = True
             if self.starter is not None and self._engine_pid(self.data) is None:
@@ -297,9 +297,9 @@ class _Poll:
         if self._waiting:
             return self._slice(News(self._feed.status(self._engine)))
         changes = self._changes.changes(self._since)
-        self._feed.start_engine_once()
         self._looks += 1
-        if self._looks > _LOOKS_BEFORE_QUESTIONS:
+        if self._looks == _LOOKS_BEFORE_THE_REST:  # what was there at the start is on screen by now
+            self._feed.start_engine_once()
             self._feed.prepare()
         if changes.upto > self._since:
             return self._news(changes)

@@ -125,7 +125,7 @@ def test_an_engine_that_was_stopped_on_purpose_is_no_problem(tmp_path: Path) -> 
     assert feed.status(None) == Status(EngineState.STOPPED)
 
 
-def test_an_engine_is_started_at_the_first_look_and_not_again(tmp_path: Path) -> None:
+def test_an_engine_is_started_once_what_there_is_was_shown_and_not_again(tmp_path: Path) -> None:
     started: list[Path] = []
 
     def start(data: Path) -> int:
@@ -149,6 +149,7 @@ def test_a_start_that_fails_is_a_problem_on_the_top_line(tmp_path: Path) -> None
     starter = EngineStarter(tmp_path, start=fail)
     feed = feed_on(tmp_path, starter=starter, engine_pid=lambda _: None)
     with feed.open() as poll:
+        poll()  # shows what there is; the next look starts the engine
         poll()
         starter.stop_own()
     assert feed.status(None) == Status(
