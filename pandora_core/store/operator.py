@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, CursorResult, insert, select, update
+from sqlalchemy import Connection, CursorResult, insert, or_, select, update
 
 from pandora_core.detect.suppress import SUBJECT as SUPPRESSIONS
 from pandora_core.detect.suppress import Wish, suppressions_of, value_of
@@ -165,14 +165,24 @@ def _key(result: CursorResult[Any]) -> int:
 
 def _must_exist(connection: Connection, subject: str) -> None:
     if ":" in subject:
-        entity = str(EntityRef.parse(subject))
-        found = connection.execute(
-            select(schema.entities.c.entity).where(schema.entities.c.entity == entity)
-        ).scalar()
+        is_known = _is_known(connection, EntityRef.parse(subject))
     else:
         found = connection.execute(select(schema.alerts.c.id).where(schema.alerts.c.id == subject)).scalar()
-    if found is None:
+        is_known = found is not None
+    if not is_known:
         raise NotFoundError(f"no alert or entity {subject!r}", hint="pandora alerts list, pandora entities list")
+
+
+def _is_known(connection: Connection, ref: EntityRef) -> bool:
+    """Whether anything was detected about an entity, or it was seen: what never stood out can be tagged too."""
+    e, known, c = schema.events.c, schema.edges.c, schema.entities.c
+    seen = {"host": (e.host,), "user": (e.user_name,), "address": (e.source_ip, e.destination_ip)}.get(ref.kind, ())
+    questions = [
+        select(c.entity).where(c.entity == str(ref)),
+        *(select(column).where(column == ref.name) for column in seen),
+        select(known.kind).where(or_(known.source_name == ref.name, known.destination_name == ref.name)),
+    ]
+    return any(connection.execute(question.limit(1)).first() is not None for question in questions)
 
 
 def _refuse_senseless(before: list[Action], kind: ActionKind, subject: str) -> None:
