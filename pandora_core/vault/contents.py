@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple
 
 import msgspec
@@ -12,7 +11,7 @@ import msgspec
 from pandora_core.errors import NotFoundError, RefusedError, TamperedError, VaultFormatError
 from pandora_core.vault import entry
 from pandora_core.vault.database import Database, EntryRow
-from pandora_core.vault.entry import KINDS, Address, Field, Meta
+from pandora_core.vault.entry import KINDS, Address, Field, Meta, Opener
 from pandora_core.vault.envelope import ID_BYTES
 from pandora_core.vault.keys import Keys
 from pandora_core.vault.ledger import Change, Ledger, Newest
@@ -32,10 +31,14 @@ class Contents:
         self._database = database
         self._ledger = ledger
         self._metas: dict[Newest, Meta] = {}
+        self._opener: Opener | None = None
 
     def forget(self) -> None:
-        """Let go of what was shown."""
+        """Let go of what was shown, and of the memory that it was opened in."""
         self._metas.clear()
+        opener, self._opener = self._opener, None
+        if opener is not None:
+            opener.wipe()
 
     def open(self, keys: Keys, name: str, version: int | None = None) -> OpenedEntry:
         """A version with its values; the newest by default.
@@ -45,17 +48,21 @@ class Contents:
             OpenFailedError: it was changed.
             TamperedError: its row is not the one that was signed.
         """
-        newest = self.find(keys, name)
-        place = newest if version is None else Newest(newest.id, version)
-        if not self._ledger.has(place):
-            raise NotFoundError(f"{name!r} has no version {place.version}", hint="pandora vault history")
+        place = self.find(keys, name)
+        if version is not None:
+            place = Newest(place.id, version)
+            if not self._ledger.has(place):
+                raise NotFoundError(f"{name!r} has no version {version}", hint="pandora vault history")
         row = self._row(place)
-        address = self._address(row)
-        with entry.unwrap_dek(keys.kek, self._ledger.header.epoch, address, row.wrapped) as dek:
+        opener = self._opener or self._new_opener()
+        try:
+            dek = opener.unwrap(keys.kek, self._ledger.header.epoch, row)
             meta = self._metas.get(place)
             if meta is None:
-                meta = self._metas[place] = entry.open_meta(dek, address, row.meta)
-            return OpenedEntry(Entry(*place, meta), tuple(entry.open_secret(dek, address, row.secret)))
+                meta = self._metas[place] = opener.meta(dek, row)
+            return OpenedEntry(Entry(*place, meta), tuple(opener.fields(dek, row, row.secret)))
+        finally:
+            opener.clear()
 
     def all(self, keys: Keys) -> list[Entry]:
         """The newest version of every entry, by name."""
@@ -189,23 +196,26 @@ class Contents:
         change.put_entry(EntryRow(*place, header.epoch, self._tag(keys, meta.name), *astuple(sealed)))
         return Entry(*place, meta)
 
+    def _new_opener(self) -> Opener:
+        """Memory to open entries in, until :meth:`forget`; cleared after each use."""
+        header = self._ledger.header
+        self._opener = Opener(header.profile, header.vault_id)
+        return self._opener
+
     def _open_missing(self, keys: Keys) -> None:
         """Open what is not known yet of the newest versions; in one go, which is cheaper."""
         newest = set(self._ledger.newest.values())
         if newest <= self._metas.keys():
             return
-        header = self._ledger.header
+        kek, epoch, metas = keys.kek, self._ledger.header.epoch, self._metas
         # Their leaves were compared when the file was opened. To open at all they must be genuine: a DEK and what is
         # under it belong to one version, of which only one was ever written.
-        places: deque[Newest] = deque()
-
-        def sealed() -> Iterator[entry.Row]:
-            for id_, version, epoch, wrapped, meta in self._database.shown():
-                places.append(Newest(id_, version))
-                yield entry.Row(Address(header.profile, header.vault_id, id_, version, epoch), wrapped, meta)
-
-        for meta in entry.open_metas(keys.kek, header.epoch, sealed()):
-            self._metas[places.popleft()] = meta
+        opener = self._opener or self._new_opener()
+        try:
+            for row in self._database.shown():
+                metas[Newest(row.id, row.version)] = opener.meta(opener.unwrap(kek, epoch, row), row)
+        finally:
+            opener.clear()
         if not newest <= self._metas.keys():
             raise TamperedError("an entry was taken out of the file while it was open", hint="pandora vault verify")
 

@@ -234,14 +234,7 @@ class Database:
     def shown(self) -> Iterator[ShownRow]:
         """What a list needs of the newest versions; long values are not read."""
         query = "SELECT id, version, epoch, wrapped, meta FROM entries WHERE name_tag IS NOT NULL"
-        for id_, version, epoch, wrapped, meta in self._rows(query):
-            yield ShownRow(
-                _blob(id_, ID),
-                _integer(version, _NUMBERS),
-                _integer(epoch, _EPOCHS),
-                _blob(wrapped, _KEY_ENVELOPE),
-                _blob(meta, META_BYTES),
-            )
+        return map(_shown, self._rows(query))
 
     def versions(self, id_: bytes) -> Iterator[EntryRow]:
         """Every version of an entry, oldest first."""
@@ -367,7 +360,6 @@ ID = range(ID_BYTES, ID_BYTES + 1)
 _DIGEST = range(48, 49)
 _SIGNATURE = range(8192)
 _BODY = range(1024)
-_KEY_ENVELOPE = range(KEY_ENVELOPE_BYTES, KEY_ENVELOPE_BYTES + 1)
 _SELECT_ENTRIES = "SELECT id, version, epoch, name_tag, wrapped, meta, secret FROM entries"
 _SELECT_ENTRY = f"{_SELECT_ENTRIES} WHERE id = ? AND version = ?"
 
@@ -515,6 +507,16 @@ def _entry(row: Any) -> EntryRow:
     if not (sized and len(meta) in META_BYTES and len(secret) in SECRET_BYTES and version > 0 and epoch in _EPOCHS):
         raise VaultFormatError("a row of the vault is out of bounds", hint=_DAMAGED)
     return EntryRow(id_, version, epoch, name_tag, wrapped, meta, secret)
+
+
+def _shown(row: Any) -> ShownRow:
+    id_, version, epoch, wrapped, meta = row
+    typed = type(id_) is type(wrapped) is type(meta) is bytes and type(version) is type(epoch) is int
+    if not (typed and len(id_) == ID_BYTES and len(wrapped) == KEY_ENVELOPE_BYTES):
+        raise VaultFormatError("a row of the vault is out of bounds", hint=_DAMAGED)
+    if not (len(meta) in META_BYTES and version > 0 and epoch in _EPOCHS):
+        raise VaultFormatError("a row of the vault is out of bounds", hint=_DAMAGED)
+    return ShownRow(id_, version, epoch, wrapped, meta)
 
 
 def _record(row: Any) -> SealedRecord:

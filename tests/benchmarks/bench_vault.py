@@ -20,15 +20,15 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
 from pandora_core.vault import age, contents, entry, kdf, manifest, providers, recipients, sealed
 from pandora_core.vault.age_keys import PostQuantumIdentity
-from pandora_core.vault.entry import Address, Field, Meta
+from pandora_core.vault.entry import Address, Field, Meta, Opener
 from pandora_core.vault.keyfile import KeyFile
-from pandora_core.vault.profiles import BUNDLE_SUITE, HIGH, PROFILES, SUITES
+from pandora_core.vault.profiles import BUNDLE_SUITE, HIGH, PROFILES, SUITES, Profile
 from pandora_core.vault.secret import Secret
 from pandora_core.vault.slots import Credentials
 from pandora_core.vault.stream import CHUNK_BYTES
@@ -103,49 +103,69 @@ def seconds(run: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+class Row(NamedTuple):
+    """A version as the database has it."""
+
+    id: bytes
+    version: int
+    epoch: int
+    wrapped: bytes
+    meta: bytes
+    secret: bytes
+
+
+def sealed_row(kek: Secret, profile: Profile, meta: Meta, size: int) -> Row:
+    address = Address(profile, VAULT_ID, os.urandom(16), 1, 1)
+    made = entry.seal_entry(kek, 1, address, meta, [Field("token", Secret.copy_of(b"x" * size))])
+    return Row(address.entry_id, 1, 1, made.wrapped, made.meta, made.secret)
+
+
 def bench_get() -> None:
     """One entry: name tag, DEK, values; as an unlocked vault does it, without the database."""
     with Secret.random(32) as kek, Secret.random(32) as index_key:
         for profile in PROFILES:
-            address = Address(profile, VAULT_ID, os.urandom(16), 1, 1)
             meta = Meta(name="IBM token", kind="token", created_ms=1, changed_ms=1, fields=("token",))
-            row = entry.seal_entry(kek, 1, address, meta, [Field("token", Secret.copy_of(b"x" * 64))])
+            row, opener = sealed_row(kek, profile, meta, 64), Opener(profile, VAULT_ID)
 
-            def get(address: Address = address, row: entry.SealedEntry = row) -> None:
+            def get(row: Row = row, opener: Opener = opener) -> None:
                 entry.name_tag(index_key, "IBM token")
-                with entry.unwrap_dek(kek, 1, address, row.wrapped) as dek:
-                    for field in entry.open_secret(dek, address, row.secret):
-                        field.value.wipe()
+                for field in opener.fields(opener.unwrap(kek, 1, row), row, row.secret):
+                    field.value.wipe()
+                opener.clear()
 
-            def put(address: Address = address, meta: Meta = meta) -> None:
-                entry.seal_entry(kek, 1, address, meta, [Field("token", Secret.copy_of(b"x" * 64))])
+            def put(profile: Profile = profile, meta: Meta = meta) -> None:
+                sealed_row(kek, profile, meta, 64)
 
             print(f"get {profile.name:9} {best_us(get):6.1f} us   put {best_us(put):6.1f} us")
+            opener.wipe()
 
 
 def bench_open() -> None:
     """Ten thousand entries after the KDF: leaves and root, every DEK, every META."""
     count = 10_000
     with Secret.random(32) as kek:
-        rows = []
-        for number in range(count):
-            address = Address(HIGH, VAULT_ID, os.urandom(16), 1, 1)
-            meta = Meta(name=f"entry {number}", kind="login", created_ms=1, changed_ms=1, fields=("user", "password"))
-            rows.append((address, entry.seal_entry(kek, 1, address, meta, [Field("password", Secret(32))])))
+        metas = (
+            Meta(name=f"entry {number}", kind="login", created_ms=1, changed_ms=1, fields=("user", "password"))
+            for number in range(count)
+        )
+        rows = [sealed_row(kek, HIGH, meta, 32) for meta in metas]
 
         def verify() -> bytes:
             leaves = []
-            for address, row in rows:
-                key = address.entry_id + address.version.to_bytes(8)
+            for row in rows:
+                key = row.id + row.version.to_bytes(8)
                 leaves.append((key, manifest.leaf(key, [1, bytes(24), row.wrapped, row.meta, row.secret])))
             return manifest.Table(leaves).root()
 
+        opener = Opener(HIGH, VAULT_ID)
+
         def open_all() -> None:
-            found = entry.open_metas(kek, 1, (entry.Row(address, row.wrapped, row.meta) for address, row in rows))
-            assert sum(1 for _ in found) == count
+            for row in rows:
+                opener.meta(opener.unwrap(kek, 1, row), row)
 
         root_ms = min(seconds(verify) for _ in range(3)) * 1e3
         meta_ms = min(seconds(open_all) for _ in range(3)) * 1e3
+        opener.wipe()
         print(f"open {count}: root {root_ms:.0f} ms + META {meta_ms:.0f} ms = {root_ms + meta_ms:.0f} ms")
         table = manifest.Table((bytes((n % 256, n // 256)) + bytes(14), bytes(48)) for n in range(count))
         table.root()

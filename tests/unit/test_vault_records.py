@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import msgspec
 import pytest
@@ -13,7 +15,7 @@ from vault_samples import EACH_PROFILE, OTHER_ID, VAULT_ID, assert_none_opens, c
 
 from pandora_core.errors import OpenFailedError, VaultFormatError
 from pandora_core.vault import audit, entry, handover, header, keyring, manifest, providers, recipients, slots
-from pandora_core.vault.entry import Address, Field, Meta
+from pandora_core.vault.entry import Address, Field, Meta, Opener
 from pandora_core.vault.keyring import ItemName, ItemType, Keyring
 from pandora_core.vault.profiles import BUNDLE_SUITE, CNSA, HIGH, SIGNATURES
 from pandora_core.vault.secret import Secret
@@ -134,22 +136,107 @@ def test_an_entry_shows_its_meta_and_gives_its_values(profile):
     assert len(row.meta) == len(row.secret) == 72 + 256
 
 
-def test_many_entries_are_listed_in_order_and_a_wrong_one_is_refused():
-    addresses = [replace(ADDRESS, version=number) for number in range(1, 20)]
-    metas = [msgspec.structs.replace(META, name=f"entry {a.version}", note="x" * a.version**3) for a in addresses]
-    rows = []
-    for address, meta in zip(addresses, metas, strict=True):
-        sealed = entry.seal_entry(KEK, 1, address, meta, [])
-        rows.append(entry.Row(address, sealed.wrapped, sealed.meta))
-    assert list(entry.open_metas(KEK, 1, rows)) == metas
+class Row(NamedTuple):
+    """A version as the database has it."""
+
+    id: bytes
+    version: int
+    epoch: int
+    wrapped: bytes
+    meta: bytes
+    secret: bytes
+
+
+def sealed_rows(values: Sequence[bytes], written_epoch: int = 1) -> dict[Row, Meta]:
+    """Versions of one entry, each with META of another length, wrapped for epoch 1."""
+    rows = {}
+    for version, value in enumerate(values, start=1):
+        meta = msgspec.structs.replace(META, name=f"entry {version}", note="x" * version**3)
+        address = replace(ADDRESS, version=version, written_epoch=written_epoch)
+        sealed = entry.seal_entry(KEK, 1, address, meta, [Field("token", Secret.copy_of(value))])
+        rows[Row(address.entry_id, version, written_epoch, sealed.wrapped, sealed.meta, sealed.secret)] = meta
+    return rows
+
+
+@pytest.fixture
+def opener() -> Iterator[Opener]:
+    made = Opener(ADDRESS.profile, ADDRESS.vault_id)
+    yield made
+    made.wipe()
+
+
+def test_many_versions_are_opened_in_the_same_memory_and_a_wrong_one_is_refused(opener):
+    rows = sealed_rows([b"value" * number**3 for number in range(20)], written_epoch=4)
+    for row, meta in rows.items():
+        dek = opener.unwrap(KEK, 1, row)
+        assert opener.meta(dek, row) == meta
+        (field,) = opener.fields(dek, row, row.secret)
+        assert field.value.reveal() == b"value" * (row.version - 1) ** 3
+    first, second = list(rows)[:2]
     for spoiled in (
-        [rows[0], rows[1]._replace(meta=rows[2].meta)],
-        [rows[0]._replace(wrapped=rows[1].wrapped)],
-        [rows[0]._replace(meta=bytes(100_000))],
-        [rows[0]._replace(meta=b"")],
+        first._replace(wrapped=second.wrapped),
+        first._replace(meta=second.meta),
+        first._replace(secret=second.secret),
+        first._replace(version=2),
+        first._replace(epoch=1),
+        first._replace(meta=first.secret),
+        first._replace(meta=bytes(100_000)),
+        first._replace(meta=b""),
+        first._replace(secret=b""),
+        first._replace(secret=bytes(60_000)),
     ):
         with pytest.raises(OpenFailedError):
-            list(entry.open_metas(KEK, 1, spoiled))
+            read(opener, spoiled)
+    assert read(opener, first) == rows[first]
+
+
+def read(opener: Opener, row: Row) -> Meta:
+    dek = opener.unwrap(KEK, 1, row)
+    meta = opener.meta(dek, row)
+    opener.fields(dek, row, row.secret)
+    return meta
+
+
+def test_an_opener_that_was_cleared_holds_nothing(opener):
+    (row,) = sealed_rows([b"value"])
+    read(opener, row)
+    scratches = opener._deks, opener._metas, opener._secrets
+    assert any(bytes(scratch._secret.view).strip(b"\0") for scratch in scratches)
+    opener.clear()
+    assert not any(bytes(scratch._secret.view).strip(b"\0") for scratch in scratches)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\0",
+        b"\0\1",
+        b"\0\1\1",
+        b"\0\1\1a\0\0\0",
+        b"\0\1\1a\0\0\0\2x",
+        b"\0\1\1a\xff\xff\xff\xffx",
+        b"\0\1\1a\0\0\0\1xy",
+        b"\0\0x",
+        b"\0\1\0\0\0\0\1x",
+        b"\0\1\1\xff\0\0\0\1x",
+        b"\0\2\1a\0\0\0\1x\1a\0\0\0\1y",
+        b"\4\1",
+    ],
+)
+def test_fields_out_of_bounds_are_refused(content):
+    with pytest.raises(VaultFormatError):
+        entry.decode_fields(content)
+
+
+@given(st.dictionaries(st.text(min_size=1, max_size=20), st.binary(max_size=60), max_size=6))
+def test_fields_come_out_as_they_went_in(values):
+    content = entry.encode_fields([Field(name, Secret.copy_of(value)) for name, value in values.items()])
+    found = entry.decode_fields(content.view)
+    assert {field.name: field.value.reveal() for field in found} == values
+    for cut in range(len(content)):
+        with pytest.raises(VaultFormatError):
+            entry.decode_fields(content.view[:cut])
 
 
 def test_a_meta_that_is_too_long_is_refused():
