@@ -1,7 +1,7 @@
 """Owns what the store keeps of a quantum job, as plain values: a console reads these without loading a database.
 
-States are Qiskit's. What waits to be given to a worker, or in IBM's queue, is QUEUED; INITIALIZING is the moment in which
-an intent is on record and its outcome is not: a worker being started, a submission under way.
+States are Qiskit's. What waits to be given to a worker, or in IBM's queue, is QUEUED; INITIALIZING is the moment in
+which an intent is on record and its outcome is not: a worker being started, a submission under way.
 """
 
 from __future__ import annotations

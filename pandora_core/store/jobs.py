@@ -219,7 +219,9 @@ class Jobs:
 
     def observed(self, job_id: str, state: JobState, remote_state: str, position: int | None, *, at_us: int) -> bool:
         """What a remote job is doing; its states here are QUEUED and RUNNING until it is read back."""
-        started = {"started_at_us": func.coalesce(_t.started_at_us, at_us)} if state is JobState.RUNNING else {}
+        started: dict[str, Any] = {}
+        if state is JobState.RUNNING:
+            started["started_at_us"] = func.coalesce(_t.started_at_us, at_us)
         return self._move(
             job_id,
             (JobState.QUEUED, JobState.RUNNING),
@@ -231,12 +233,9 @@ class Jobs:
 
     def requeue(self, job_id: str, reason: str) -> bool:
         """Back into the queue of this machine: the attempt came to nothing, for sure."""
-        cleared = dict.fromkeys(
-            ("intent_at_us", "worker_pid", "worker_started", "started_at_us", "remote_id", "remote_backend")
-        )
-        return self._move(
-            job_id, OPEN, durable=True, state=JobState.QUEUED.value, reason=reason, **cleared, remote_state=None
-        )
+        attempt = "intent_at_us worker_pid worker_started started_at_us remote_id remote_backend remote_state"
+        cleared: dict[str, Any] = dict.fromkeys(attempt.split())
+        return self._move(job_id, OPEN, durable=True, state=JobState.QUEUED.value, reason=reason, **cleared)
 
     def waits(self, job_id: str, reason: str) -> bool:
         """Say why a job waits."""
