@@ -41,6 +41,24 @@ class Settings:
     retain_gb: float = 50.0
     """The oldest events are deleted when the store is larger than this; 0 sets no limit."""
 
+    air_gapped: bool = False
+    """No network at all: nothing of IBM Quantum is loaded, remote jobs wait. Remote jobs need this to be off."""
+
+    jobs_slots: int = 0
+    """How many quantum jobs run at once on this machine; 0 is one fewer than there are cores."""
+
+    jobs_memory_gb: float = 0.0
+    """What all running quantum jobs may take, and one at most; 0 is half of the machine's memory."""
+
+    ibm_instance: str = ""
+    """IBM Quantum: the instance (CRN or name) to be used; empty lets the client choose."""
+
+    ibm_url: str = ""
+    """IBM Quantum: another address of the service."""
+
+    ibm_proxy: str = ""
+    """IBM Quantum: an HTTP proxy, such as ``http://proxy:3128``."""
+
     theme: str = ""
     """Colours of the console: ``pandora-dark``, ``pandora-light`` or ``ansi``; empty chooses."""
 
@@ -140,6 +158,8 @@ def _typed(name: str, value: Any, where: str) -> Any:
     if kind is None:
         names = ", ".join(f.name for f in dataclasses.fields(Settings))
         raise ConfigError("there is no such setting", where=where, hint=f"known: {names}")
+    if kind is bool:
+        return _truth(value, where)
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise ConfigError(f"expected {kind.__name__}", where=where)
     try:
@@ -148,8 +168,17 @@ def _typed(name: str, value: Any, where: str) -> Any:
         raise ConfigError(f"{value!r} is no {kind.__name__}", where=where) from None
 
 
+def _truth(value: Any, where: str) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    found = value if isinstance(value, bool) else words.get(str(value).lower())
+    if found is None:
+        raise ConfigError(f"{value!r} is neither true nor false", where=where)
+    return found
+
+
 def _check_bounds(settings: Settings) -> None:
     bounds = {"batch_size": (1, 10_000), "poll_s": (0.01, 10), "scan_s": (0.05, 60), "refresh_hz": (1, 20)}
+    bounds |= {"jobs_slots": (0, 256), "jobs_memory_gb": (0, 4096)}
     for name, (low, high) in bounds.items():
         value = getattr(settings, name)
         if not low <= value <= high:

@@ -1,4 +1,4 @@
-"""Owns the engine as a process: its lock, starting it apart from the terminal, and stopping it."""
+"""Owns engine and queue as processes: their locks, starting them apart from the terminal, stopping the engine."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from pandora_core.errors import EngineError, EngineRunningError
 
 LOCK_NAME = "engine.lock"
 LOG_NAME = "engine.log"
+WORKER_LOCK_NAME = "worker.lock"
+QUEUE_LOG_NAME = "queue.log"
 
 
 @contextlib.contextmanager
@@ -25,24 +27,25 @@ def engine_lock(data: Path) -> Iterator[None]:
     Raises:
         EngineRunningError: another process holds it.
     """
-    descriptor = os.open(data / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        if not _locked(descriptor, patience_s=0.5):
-            pid = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
+    with _holding(data, LOCK_NAME, patience_s=0.5) as pid:
+        if pid is not None:
             raise EngineRunningError(
                 f"an engine runs already (process {pid or 'unknown'})", where=str(data), hint="pandora engine stop"
             )
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield
-    finally:
-        os.close(descriptor)
 
 
-def running_pid(data: Path) -> int | None:
-    """Process id of the engine that holds the lock, or ``None``."""
+@contextlib.contextmanager
+def worker_lock(data: Path) -> Iterator[bool]:
+    """Hold the lock of whoever runs the queue of quantum jobs; gives whether it is held, and does not wait for it."""
+    with _holding(data, WORKER_LOCK_NAME, patience_s=0.05) as pid:
+        yield pid is None
+
+
+def running_pid(data: Path, name: str = LOCK_NAME) -> int | None:
+    """Process id of the engine (or of whoever holds another lock of the data folder), or ``None``."""
     try:
-        descriptor = os.open(data / LOCK_NAME, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        descriptor = os.open(data / name, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
         return None
     try:
@@ -88,6 +91,22 @@ def start_engine(data: Path, extra: Sequence[str] = ()) -> int:
     raise EngineError("the engine did not start within 10 s", where=str(log_path), hint="read the end of its log")
 
 
+def start_queue(data: Path) -> subprocess.Popen[bytes]:
+    """Start a process that runs the queue of quantum jobs until it is empty; it waits for the lock by itself."""
+    log = os.open(data / QUEUE_LOG_NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        return subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-m", "pandora_core.cli", "--data", str(data), "jobs", "run"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd="/",
+        )
+    finally:
+        os.close(log)
+
+
 def stop_engine(data: Path, timeout_s: float = 15.0) -> int | None:
     """Ask the engine to finish its batch and leave; returns its process id, or ``None`` if none ran.
 
@@ -107,6 +126,21 @@ def stop_engine(data: Path, timeout_s: float = 15.0) -> int | None:
     raise EngineError(
         f"the engine (process {pid}) does not stop", where=str(data), hint=f"kill -9 {pid}; nothing is lost"
     )
+
+
+@contextlib.contextmanager
+def _holding(data: Path, name: str, patience_s: float) -> Iterator[str | None]:
+    """Take a lock and give ``None``; where another process has it, give that one's process id as it wrote it."""
+    descriptor = os.open(data / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        if _locked(descriptor, patience_s):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+            yield None
+        else:
+            yield os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
+    finally:
+        os.close(descriptor)
 
 
 def _locked(descriptor: int, patience_s: float) -> bool:

@@ -42,6 +42,8 @@ class ServiceOptions:
     poll_s: float = 0.2
     scan_s: float = 1.0
     retention: Retention = _KEEP_ALL
+    run_queue: Callable[[], None] = lambda: None
+    """Called every ``scan_s``: sees to it that somebody runs the quantum jobs that are open. It must not wait."""
 
 
 def read_once(
@@ -101,6 +103,7 @@ class Service:
         while not stop.is_set():
             if self._is_due("scan", self._options.scan_s):
                 self._look()
+                self._options.run_queue()
             busy = self._engine.step() > 0
             if self._is_due("retain", RETAIN_S):
                 self._retain()
