@@ -148,8 +148,8 @@ class Beacons(SessionBehaviour):
                 self._take(key, earlier)
 
     def _use(self, key: _Key, at_us: int) -> None:
-        if self._popularity.add(key[1], key[0], at_us):
-            self._beats.mark_place(key[1])
+        for told in self._popularity.add(key[1], key[0], at_us):
+            self._beats.mark_place(told)
 
     def _take(self, key: _Key, call: _Call) -> None:
         at_us, event_id, sent, received = call

@@ -147,8 +147,8 @@ class Certificates(SessionBehaviour):
 
     def _take(self, shown: Shown, kinds: set[str]) -> None:
         key = Path(shown.source, shown.destination)
-        if self._popularity.add(shown.destination, shown.source, shown.at_us):
-            self._odd.mark_place(shown.destination)
+        for told in self._popularity.add(shown.destination, shown.source, shown.at_us):
+            self._odd.mark_place(told)
         odd = self._odd.at(key, shown.at_us)
         odd.remember(shown.event_id, shown.at_us)
         stretch = shown.at_us // _STRETCH_US

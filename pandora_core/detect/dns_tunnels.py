@@ -105,8 +105,8 @@ class DnsTunnels(SessionBehaviour):
             return
         name = name_of(question)
         if name is not None and carries_data(name.before):
-            if self._popularity.add(name.base, source, event.at_us):
-                self._tunnels.mark_place(name.base)
+            for told in self._popularity.add(name.base, source, event.at_us):
+                self._tunnels.mark_place(told)
             self._count(Asking(source, name.base), name.before, event_id, event)
 
     def memory(self) -> bytes:

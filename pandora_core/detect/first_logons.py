@@ -9,6 +9,7 @@ import msgspec
 from pandora_core.detect.behaviour import Context, Route
 from pandora_core.detect.names import machine_of, place_of, user_name
 from pandora_core.detect.paths import Path, hosts_of, is_persons, logon_id_of, shown, source_of, target_of
+from pandora_core.detect.popularity import Popularity
 from pandora_core.detect.recent import Recent
 from pandora_core.detect.sessions import Session, SessionBehaviour, Sessions
 from pandora_core.detect.words import amount, duration, listed
@@ -27,6 +28,16 @@ POINTS = 12.0
 HISTORY_POINTS = 24.0
 ADMINISTRATOR_POINTS = 32.0
 ADMINISTRATOR_HISTORY_POINTS = 45.0
+ROUND_HOSTS = 5
+"""Hosts that one account reached from one place: whoever goes there goes on rounds. Backup, deployment, monitoring,
+scanners, administrators at their desks."""
+
+ROUND_AGE_US = 18 * HOUR_US
+"""Rounds that are at least so old are customary: the next day, give or take some hours."""
+
+ROUND_POINTS = 5.0
+"""One more host on rounds that are customary, or that are as old as the log."""
+
 CAPACITY = 50_000
 MAX_PATHS = 200_000
 
@@ -38,6 +49,11 @@ _NETWORK, _REMOTE_DESKTOP, _SSH = "over the network", "by remote desktop", "by S
 _TECHNIQUES = {_REMOTE_DESKTOP: "T1021.001", _SSH: "T1021.004"}
 _EVENTS_SHOWN = 6
 _ELEVATED = ("%%1842", "Yes")
+_CUSTOMARY, _FROM_THE_START = "customary", "from the start"
+_ROUNDS = {
+    _CUSTOMARY: "the same account goes from there to five hosts and more since the day before",
+    _FROM_THE_START: "the same account, first seen there, goes to five hosts and more since the log begins",
+}
 
 
 V = TypeVar("V")
@@ -60,6 +76,8 @@ class Arrival(Session, kw_only=True, gc=False):
     since_us: int = 0
     uses: tuple[Use, ...] = ()
     elevated_us: int | None = None
+    round: str = ""
+    """Whether all who came were on rounds: old ones, or ones that are as old as the log."""
 
     @property
     def is_elevated(self) -> bool:
@@ -93,6 +111,9 @@ class FirstLogons(SessionBehaviour):
         self._max_paths = max_paths
         self._first_us = Recent(Path, int, max_paths)
         self._since_us = Recent(str, int, max_paths)
+        self._rounds = Popularity(max_paths)
+        self._homes = Recent(str, _Home, max_paths)
+        self._log_since_us: int | None = None
         self._privileged = Recent(_AtHost, bool, _MAX_PENDING)
         self._paths = Recent(_AtHost, list[Path], _MAX_PENDING)
         self._tickets = Recent(_AtHost, list[tuple[int, str]], _MAX_PENDING)
@@ -111,17 +132,22 @@ class FirstLogons(SessionBehaviour):
                 self._logged_on(target, event_id, event)
 
     def memory(self) -> bytes:
-        return msgspec.msgpack.encode([table.dump() for table in self._memory_tables()])
+        tables = [self._rounds.dump(), *(table.dump() for table in self._memory_tables())]
+        return msgspec.msgpack.encode((self._log_since_us, tables))
 
     def recall(self, memory: bytes) -> None:
-        for table, dump in zip(self._memory_tables(), msgspec.msgpack.decode(memory, type=list[bytes]), strict=True):
+        self._log_since_us, (rounds, *tables) = msgspec.msgpack.decode(memory, type=tuple[int | None, list[bytes]])
+        self._rounds.load(rounds)
+        for table, dump in zip(self._memory_tables(), tables, strict=True):
             table.load(dump)
 
     def _memory_tables(self) -> tuple[Recent[Any, Any], ...]:
-        return (self._first_us, self._since_us, self._privileged, self._paths, self._tickets, self._unplaced)
+        tickets = (self._paths, self._tickets, self._unplaced)
+        return (self._homes, self._first_us, self._since_us, self._privileged, *tickets)
 
     def _watch(self, target: str, at_us: int) -> None:
         """Notes since when log-ons to a host are seen; a line that arrives late may move that back."""
+        self._log_since_us = at_us if self._log_since_us is None else min(at_us, self._log_since_us)
         since_us = self._since_us.get(target)
         if since_us is not None and since_us <= at_us:
             return
@@ -165,11 +191,46 @@ class FirstLogons(SessionBehaviour):
 
     def _use(self, path: Path, use: Use, event_id: int, at_us: int, count: int = 1) -> None:
         self._edges.add("logon", path.source, path.target, use.user, use.at_us, count)
+        places = self._go_round(path, use.user, use.at_us)
         first_us = self._first_us.get(path)
         self._first_us.put(path, use.at_us if first_us is None else min(first_us, use.at_us))
         known = self._arrivals.of(path)
         if first_us is None or (known and use.at_us <= first_us + FIRST_USES_US):
             self._arrive(path, known[0] if known else self._arrivals.at(path, use.at_us), use, event_id, at_us)
+        for place in places:
+            for other, arrival in self._arrivals.fired_at(place):
+                if other.source == place:
+                    self._judge(other, arrival)
+
+    def _go_round(self, path: Path, user: str, at_us: int) -> list[str]:
+        """Counts in that an account went from a place to a host; returns the places whose rounds that changes."""
+        pair, places = _pair_of(path.source, user), []
+        since_us = self._rounds.since_us(pair, ROUND_HOSTS)
+        self._rounds.add(pair, path.target, at_us)
+        if self._rounds.since_us(pair, ROUND_HOSTS) != since_us:
+            places.append(path.source)
+        home = self._homes.get(user)
+        if user and (home is None or (at_us, path.source) < (home.at_us, home.place)):
+            self._homes.put(user, _Home(at_us, path.source))
+            if home is not None and home.place != path.source:
+                places += [path.source, home.place]
+        return places
+
+    def _judge(self, path: Path, arrival: Arrival) -> None:
+        """Says whether all who came were on rounds that are customary, or that are as old as the log."""
+        users = {use.user for use in arrival.uses}
+        rounds = [self._rounds.since_us(_pair_of(path.source, user), ROUND_HOSTS) for user in users]
+        known = [since_us for since_us in rounds if since_us is not None]
+        kind = ""
+        if len(known) == len(users):
+            newest_us, homes = max(known), [self._homes.get(user) for user in users if user]
+            if arrival.first_us - newest_us >= ROUND_AGE_US:
+                kind = _CUSTOMARY
+            elif newest_us - (self._log_since_us or 0) < WARM_UP_US:
+                kind = _FROM_THE_START if all(home and home.place == path.source for home in homes) else ""
+        if kind != arrival.round:
+            arrival.round = kind
+            self._arrivals.mark(path, arrival)
 
     def _arrive(self, path: Path, arrival: Arrival, use: Use, event_id: int, at_us: int) -> None:
         uses = sorted((*arrival.uses, use))
@@ -185,6 +246,7 @@ class FirstLogons(SessionBehaviour):
         else:
             arrival.since_us = self._since_us.get(path.target) or use.at_us
             self._arrivals.fire(path, arrival, event_id, at_us, self.name, *path)
+        self._judge(path, arrival)
 
     def _assigned(self, event: Event) -> None:
         """Privileges are assigned (4672) beside the log-on (4624) of the same log-on id, just before or after it."""
@@ -211,6 +273,8 @@ class FirstLogons(SessionBehaviour):
         reasons.append(f"{amount(len(arrival.uses), 'log-on')}{many}{who} in the first hour: {ways}")
         if arrival.is_elevated:
             reasons.append(f"with administrator rights on {server.name}")
+        if arrival.round:
+            reasons.append(_ROUNDS[arrival.round])
         return Detection(
             id=arrival.id,
             detector=self.name,
@@ -218,7 +282,7 @@ class FirstLogons(SessionBehaviour):
             first_seen_us=arrival.first_us,
             last_seen_us=arrival.last_us,
             count=len(arrival.uses),
-            points=0.0 if entity == server else _points(watched_us >= WARM_UP_US, arrival.is_elevated),
+            points=0.0 if entity == server else _points(arrival),
             title=f"first log-on from {entity.name} to {server.name}{who}"
             + (" with administrator rights" if arrival.is_elevated else ""),
             reasons=tuple(reasons),
@@ -229,6 +293,17 @@ class FirstLogons(SessionBehaviour):
             related=(server, *(EntityRef("user", user) for user in users[:8])),
             event_ids=tuple(use.event_id for use in arrival.uses[:_EVENTS_SHOWN]),
         )
+
+
+class _Home(msgspec.Struct, gc=False):
+    """Where an account was first seen to come from."""
+
+    at_us: int
+    place: str
+
+
+def _pair_of(source: str, user: str) -> str:
+    return f"{source} {user}"
 
 
 class _AtHost(NamedTuple):
@@ -276,7 +351,9 @@ def _novelty(source: str, target: str, watched_us: int) -> str:
     return f"{source} had not logged on to {target} in the {duration(watched_us)} that its log-ons are watched"
 
 
-def _points(has_history: bool, is_elevated: bool) -> float:
-    if is_elevated:
-        return ADMINISTRATOR_HISTORY_POINTS if has_history else ADMINISTRATOR_POINTS
-    return HISTORY_POINTS if has_history else POINTS
+def _points(arrival: Arrival) -> float:
+    if arrival.round:
+        return ROUND_POINTS
+    if arrival.first_us - arrival.since_us >= WARM_UP_US:
+        return ADMINISTRATOR_HISTORY_POINTS if arrival.is_elevated else HISTORY_POINTS
+    return ADMINISTRATOR_POINTS if arrival.is_elevated else POINTS

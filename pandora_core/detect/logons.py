@@ -8,6 +8,8 @@ import math
 import msgspec
 
 from pandora_core.detect.behaviour import Context, Route
+from pandora_core.detect.customs import customary_points
+from pandora_core.detect.exposure import Exposure, is_stranger
 from pandora_core.detect.names import Names, machine_of, user_name
 from pandora_core.detect.paths import Path, hosts_of, path_of, shown
 from pandora_core.detect.recent import Recent
@@ -68,9 +70,14 @@ class Success(msgspec.Struct, order=True, gc=False):
 
 
 class Attempts(Session, kw_only=True, gc=False):
-    """Failures along one path that are less than :data:`PAUSE_US` apart."""
+    """Failures along one path that are less than :data:`PAUSE_US` apart.
+
+    They are ``is_weather`` where strangers try this target all the time, and count as such unless one ``got_in``.
+    """
 
     failures: int = 0
+    is_weather: bool = False
+    got_in: bool = False
     recent: tuple[tuple[int, str], ...] = ()
     users: dict[str, int] = msgspec.field(default_factory=dict)
     unknown_users: int = 0
@@ -108,6 +115,7 @@ class FailedLogons(SessionBehaviour):
     def __init__(self, context: Context, capacity: int = CAPACITY) -> None:
         self._names = context.names
         self._successes = Recent(Path, tuple[Success, ...], capacity)
+        self._exposure = Exposure()
         self._attempts = Sessions(Path, Attempts, self._burst, gap_us=PAUSE_US, capacity=capacity, places=_places)
         self._breaches = Sessions(Path, Breach, self._breach, gap_us=PAUSE_US, capacity=capacity, places=_places)
         self.tables = (self._attempts, self._breaches)
@@ -123,10 +131,12 @@ class FailedLogons(SessionBehaviour):
             self._succeeded(path, event_id, event)
 
     def memory(self) -> bytes:
-        return self._successes.dump()
+        return msgspec.msgpack.encode([self._successes.dump(), self._exposure.dump()])
 
     def recall(self, memory: bytes) -> None:
-        self._successes.load(memory)
+        successes, exposure = msgspec.msgpack.decode(memory, type=list[bytes])
+        self._successes.load(successes)
+        self._exposure.load(exposure)
 
     def _failed(self, path: Path, event_id: int, event: Event) -> None:
         session = self._attempts.at(path, event.at_us)
@@ -141,9 +151,21 @@ class FailedLogons(SessionBehaviour):
             self._attempts.mark(path, session)
         elif _has_burst(session.recent, event.at_us):
             self._attempts.fire(path, session, event_id, event.at_us, self.name, *path, session.first_us)
+        if session.fired_event_id and is_stranger(path.source):
+            self._expose(path, session)
         for success in self._successes.get(path) or ():
             if event.at_us <= success.at_us <= event.at_us + SUCCESS_WINDOW_US:
                 self._judge(path, session, success, event_id, event)
+
+    def _expose(self, path: Path, session: Attempts) -> None:
+        """Counts a stranger in, and judges again what that makes ordinary."""
+        session.is_weather = self._exposure.is_exposed(path.target, session.first_us)
+        if self._exposure.note(path.target, path.source, session.first_us):
+            for other, attempts in self._attempts.fired_at(path.target):
+                is_weather = is_stranger(other.source) and self._exposure.is_exposed(other.target, attempts.first_us)
+                if is_weather != attempts.is_weather:
+                    attempts.is_weather = is_weather
+                    self._attempts.mark(other, attempts)
 
     def _succeeded(self, path: Path, event_id: int, event: Event) -> None:
         success = Success(event.at_us, user_name(event.user or ""), event_id)
@@ -160,6 +182,9 @@ class FailedLogons(SessionBehaviour):
         own = users.count(success.user)
         if own < SUCCESS_FAILURES and len(users) < BURST_FAILURES and len(set(users)) < SPRAY_ACCOUNTS:
             return
+        if not session.got_in:
+            session.got_in = True
+            self._attempts.mark(path, session)
         breach = self._breaches.at(path, success.at_us)
         breach.is_ssh = breach.is_ssh or event.dataset in ("linux.sshd", "zeek.ssh")
         if not success.counts:
@@ -192,6 +217,10 @@ class FailedLogons(SessionBehaviour):
             reasons.append(f"tried only the account {users[0]}")
         if session.unknown_users:
             reasons.append(f"{amount(session.unknown_users, 'failure')} for accounts that do not exist")
+        is_weather = session.is_weather and not session.got_in
+        if is_weather:
+            reasons.append(f"many strangers guess at {target} these days, and this one did not get in")
+        points = round(min(60.0, 45 + 10 * math.log10(max(session.failures / BURST_FAILURES, 1))), 1)
         return Detection(
             id=session.id,
             detector=self.name,
@@ -199,7 +228,7 @@ class FailedLogons(SessionBehaviour):
             first_seen_us=session.first_us,
             last_seen_us=session.last_us,
             count=session.failures,
-            points=round(min(60.0, 45 + 10 * math.log10(max(session.failures / BURST_FAILURES, 1))), 1),
+            points=customary_points(points) if is_weather else points,
             title=f"{amount(session.failures, 'failed log-on')} to {target}",
             reasons=tuple(reasons),
             techniques=("T1110.003" if is_spray else "T1110.001",),

@@ -56,8 +56,8 @@ class LongConnections(SessionBehaviour):
         source, destination = event.source_ip, event.destination_ip
         if source is None or destination is None or not is_outside(destination) or is_outside(source):
             return
-        if self._popularity.add(destination, source, event.at_us):
-            self._held.mark_place(destination)
+        for told in self._popularity.add(destination, source, event.at_us):
+            self._held.mark_place(told)
         if lasted_ns >= LONG_US * 1000:
             self._take((source, destination, event.destination_port or 0), lasted_ns // 1000, event_id, event)
 

@@ -254,6 +254,21 @@ BY_DETECTOR = {
         ),
         (_Ask("names that this host asked for", _own, "*dns", after_h=4), _HERE),
     ),
+    "bulk-reading": _Way(
+        (
+            "Does this person's work need so many of these files at once? Ask the owner of the share.",
+            "Did anything leave afterwards: uploads, mail, a drive that was plugged in?",
+        ),
+        (_WHO, _Ask("what this host did afterwards", _own, after_h=_DAY_H)),
+    ),
+    "borrowed-account": _Way(
+        (
+            "Ask the account's owner whether it was them, or whether they gave the password away.",
+            "Who sat at that desk at the time?",
+            "What was read or changed with the account?",
+        ),
+        (_WHO, _THERE, _HERE),
+    ),
     "roasting": _Way(
         (
             "Who asked for these tickets, and from which host? Nobody needs that many with weak encryption.",

@@ -9,6 +9,7 @@ import msgspec
 
 from pandora_core.detect.beacons import Beacons
 from pandora_core.detect.behaviour import Behaviour, Context, Fired, Maker
+from pandora_core.detect.borrowed import BorrowedAccounts
 from pandora_core.detect.certificates import Certificates
 from pandora_core.detect.dns_tunnels import DnsTunnels
 from pandora_core.detect.edges import MAX_EDGES, Edge, Edges
@@ -20,6 +21,7 @@ from pandora_core.detect.long_connections import LongConnections
 from pandora_core.detect.names import MAX_PLACES, Names
 from pandora_core.detect.new_destinations import NewDestinations
 from pandora_core.detect.rare_alerts import RareAlerts
+from pandora_core.detect.reading import BulkReading
 from pandora_core.detect.record_types import RecordTypes
 from pandora_core.detect.scans import Scans
 from pandora_core.detect.services import RemoteServices
@@ -31,9 +33,9 @@ from pandora_core.detect.uploads import Uploads
 from pandora_core.model import Event
 
 BUILT_IN: tuple[Maker, ...] = (
-    *(FailedLogons, FirstLogons, SpreadLogons, Roasting, RemoteServices, HostSigns),
+    *(FailedLogons, FirstLogons, SpreadLogons, BorrowedAccounts, Roasting, RemoteServices, HostSigns),
     *(Scans, Signatures, RareAlerts),
-    *(Beacons, Strobes, LongConnections, Uploads, NewDestinations),
+    *(Beacons, Strobes, LongConnections, Uploads, BulkReading, NewDestinations),
     *(DnsTunnels, FailingNames, RecordTypes, Certificates),
 )
 """The behaviours that run where nothing else is asked for."""
@@ -47,7 +49,7 @@ _ALWAYS_SEEN = (*_NAMING, ("network", "connection"))
 class Pipeline:
     """All behaviours, and what they share. It is pure: events in, detections and edges out, the state in bytes."""
 
-    VERSION: ClassVar[str] = "7"
+    VERSION: ClassVar[str] = "8"
     """Changes with the state's layout and with every threshold: a state of another version is of no use, the engine
     then builds it anew from the stored events. A test compares it with a digest of all thresholds."""
 

@@ -23,28 +23,40 @@ class Popularity:
     def __init__(self, capacity: int = MAX_DESTINATIONS) -> None:
         self._users = Recent(str, tuple[_User, ...], capacity)
 
-    def add(self, destination: str, source: str, at_us: int) -> bool:
-        """Notes that a host used a destination; whether this changed what is known of it."""
+    def add(self, destination: str, source: str, at_us: int) -> tuple[str, ...]:
+        """Notes that a host used a destination; returns the destinations of which something else is known now.
+
+        These are this one, or none, and the one that was forgotten for it.
+        """
         users = self._users.get(destination)
         if users is None:
-            self._users.put(destination, ((at_us, source),))
-            return True
+            forgotten = self._users.put(destination, ((at_us, source),))
+            return (destination, forgotten[0]) if forgotten else (destination,)
         others = users
         for user in users:
             if user[1] == source:
                 if user[0] <= at_us:
-                    return False
+                    return ()
                 others = tuple(other for other in users if other is not user)
         earliest = tuple(sorted((*others, (at_us, source))))[:_KEPT]
         if earliest == users:
-            return False
+            return ()
         self._users.put(destination, earliest)
-        return True
+        return (destination,)
 
     def users(self, destination: str, before_us: int | None = None) -> int:
         """How many hosts used a destination (before a time); at most 8 are told apart."""
         users = self._users.get(destination) or ()
         return len(users) if before_us is None else sum(since_us < before_us for since_us, _ in users)
+
+    def first_users(self, destination: str) -> tuple[tuple[int, str], ...]:
+        """The first users of a destination, at most 8, and since when."""
+        return self._users.get(destination) or ()
+
+    def since_us(self, destination: str, users: int) -> int | None:
+        """When a destination had so many users (at most 8) for the first time."""
+        known = self._users.get(destination) or ()
+        return known[users - 1][0] if len(known) >= users else None
 
     def is_popular(self, destination: str, before_us: int | None = None) -> bool:
         """Whether at least :data:`POPULAR` hosts used a destination (before a time)."""

@@ -14,6 +14,8 @@ import msgspec
 
 from pandora_core.detect.addresses import is_group_address, is_internal, is_local
 from pandora_core.detect.behaviour import Context, Route
+from pandora_core.detect.customs import CUSTOM_SHARE
+from pandora_core.detect.exposure import Exposure
 from pandora_core.detect.recent import Recent
 from pandora_core.detect.sessions import Session, SessionBehaviour, Sessions
 from pandora_core.detect.strands import HORIZONTAL, SWEEP, VERTICAL, Strand, sentence_of, title_of
@@ -36,6 +38,13 @@ SLOW_TARGETS = 24
 refused by so many tries what is there. Outside, browsers meet as many dead servers, so that hosts there do not count;
 nor do sources there, since strangers who knock at what is public are never few.
 """
+
+REPEAT_AGE_US = 18 * HOUR_US
+"""A source that scanned in the same way so long before does it again: the next night, give or take some hours."""
+
+REPEAT_SHARE = 0.3
+"""What is left of a scan's points where all of it was done before: no alert alone, but never nothing, since an
+intruder's second day looks like that too. The first day's scan keeps its points."""
 
 MAX_PROBED = 50_000
 """Pairs of hosts, and of host and port, whose failures are remembered; the ones written longest ago go first."""
@@ -79,15 +88,23 @@ class Minute(msgspec.Struct, gc=False):
 
 
 class Scan(Session, kw_only=True, gc=False):
-    """What one source scanned, with pauses of less than :data:`PAUSE_US`."""
+    """What one source scanned, with pauses of less than :data:`PAUSE_US`; ``shares`` is what counts of a strand."""
 
     strands: dict[str, Strand] = msgspec.field(default_factory=dict)
+    shares: dict[str, float] = msgspec.field(default_factory=dict)
 
 
 class Source(NamedTuple):
     """The key of a scan."""
 
     address: str
+
+
+class WayKey(NamedTuple):
+    """How a source scans: ports, pings, or hosts on one port; the hosts do not matter."""
+
+    source: str
+    way: str
 
 
 class Scans(SessionBehaviour):
@@ -104,6 +121,8 @@ class Scans(SessionBehaviour):
     def __init__(self, context: Context, capacity: int = CAPACITY, max_probed: int = MAX_PROBED) -> None:
         self._names = context.names
         self._probed = Recent(ProbeKey, dict[int, Minute], max_probed)
+        self._since_us = Recent(WayKey, int, capacity)
+        self._exposure = Exposure()
         self._scans = Sessions(Source, Scan, self._render, gap_us=PAUSE_US, capacity=capacity, places=tuple)
         self.tables = (self._scans,)
 
@@ -134,10 +153,13 @@ class Scans(SessionBehaviour):
                     self._probe(key._replace(width_us=_SLOW_US), destination, SLOW_TARGETS, event_id, event)
 
     def memory(self) -> bytes:
-        return self._probed.dump()
+        return msgspec.msgpack.encode([self._probed.dump(), self._since_us.dump(), self._exposure.dump()])
 
     def recall(self, memory: bytes) -> None:
-        self._probed.load(memory)
+        probed, since_us, exposure = msgspec.msgpack.decode(memory, type=list[bytes])
+        self._probed.load(probed)
+        self._since_us.load(since_us)
+        self._exposure.load(exposure)
 
     def _probe(self, key: ProbeKey, target: int | str, enough: int, event_id: int, event: Event) -> None:
         number = event.at_us // key.width_us
@@ -173,11 +195,14 @@ class Scans(SessionBehaviour):
         if strand is None and len(scan.strands) < _MAX_STRANDS:
             strand = scan.strands[name] = Strand(kind, what, minute.first_us, minute.last_us)
         if strand is not None:
+            is_earlier = name not in scan.shares or minute.first_us < strand.first_us
             strand.first_us = min(strand.first_us, minute.first_us)
             strand.last_us = max(strand.last_us, minute.last_us)
             strand.attempts += minute.attempts
             for target in minute.targets:
                 strand.add(target)
+            if is_earlier:
+                self._place(source, scan, strand)
         for seen_us, number in minute.events:
             scan.remember(number, seen_us)
         if scan.fired_event_id:
@@ -185,10 +210,35 @@ class Scans(SessionBehaviour):
         else:
             self._scans.fire(source, scan, event_id, at_us, self.name, *source, scan.first_us)
 
+    def _place(self, source: Source, scan: Scan, strand: Strand) -> None:
+        """Notes that a source scans in a way, and judges again the scans that this makes ordinary."""
+        way = _way_of(strand)
+        since_us = self._since_us.get(WayKey(source.address, way))
+        if since_us is None or strand.first_us < since_us:
+            self._since_us.put(WayKey(source.address, way), strand.first_us)
+        scans = [(source, other) for other in self._scans.of(source)]
+        if not is_internal(source.address):
+            what = f"{strand.kind} {strand.what}"
+            self._scans.show(source, scan, what)
+            if self._exposure.note(what, source.address, strand.first_us):
+                scans += self._scans.fired_at(what)
+        for key, other in scans:
+            shares = {name: self._share(key, other, part) for name, part in other.strands.items()}
+            if shares != other.shares:
+                other.shares = shares
+                self._scans.mark(key, other)
+
+    def _share(self, source: Source, scan: Scan, strand: Strand) -> float:
+        """What counts of a part of a scan: little where strangers do this all the time, less where it is a repeat."""
+        is_outside = not is_internal(source.address)
+        if is_outside and self._exposure.is_exposed(f"{strand.kind} {strand.what}", strand.first_us):
+            return CUSTOM_SHARE
+        since_us = self._since_us.get(WayKey(source.address, _way_of(strand)))
+        return REPEAT_SHARE if since_us is not None and since_us <= scan.first_us - REPEAT_AGE_US else 1.0
+
     def _render(self, source: Source, scan: Scan) -> Detection:
         entity = self._names.entity_at(source.address, scan.last_us)
         strands = sorted(_told(scan.strands), key=lambda strand: (-strand.size, strand.kind, strand.what))
-        targets = sum(strand.size for strand in strands)
         kinds = {strand.kind for strand in strands}
         is_outside = not is_internal(source.address)
         techniques = ["T1046"] if kinds != {SWEEP} else []
@@ -197,6 +247,9 @@ class Scans(SessionBehaviour):
         if len(strands) > 5:
             rest = f"{_MAX_STRANDS - 5} or more" if len(strands) == _MAX_STRANDS else str(len(strands) - 5)
             reasons.append(f"and {rest} other hosts or ports in the same way")
+        if (share := max(scan.shares.values())) < 1:
+            strangers = "many strangers scan the same these days"
+            reasons.append(strangers if share == CUSTOM_SHARE else f"{entity.name} scanned in the same way before")
         scanned = [strand.what for strand in strands if strand.kind == VERTICAL]
         return Detection(
             id=scan.id,
@@ -205,7 +258,7 @@ class Scans(SessionBehaviour):
             first_seen_us=scan.first_us,
             last_seen_us=scan.last_us,
             count=max(strand.attempts for strand in strands),
-            points=round(min(60.0, 45 + 7.5 * math.log10(max(targets / HOSTS_ON_A_PORT, 1))), 1),
+            points=_points(scan),
             title=title_of(strands),
             reasons=tuple(reasons),
             techniques=tuple(techniques),
@@ -214,6 +267,19 @@ class Scans(SessionBehaviour):
             related=tuple(EntityRef("address", address) for address in scanned[:8]),
             event_ids=scan.event_ids,
         )
+
+
+def _way_of(strand: Strand) -> str:
+    return f"{strand.kind} {strand.what}" if strand.kind == HORIZONTAL else strand.kind
+
+
+def _points(scan: Scan) -> float:
+    """By the number of targets: of the parts that count whole, else of all for the share that is left of them."""
+    share = max(scan.shares.values())
+    counted = _told({name: strand for name, strand in scan.strands.items() if scan.shares[name] == share})
+    targets = sum(strand.size for strand in counted)
+    points = min(60.0, 45 + 7.5 * math.log10(max(targets / HOSTS_ON_A_PORT, 1)))
+    return round(share * points, 1)
 
 
 def _told(strands: dict[str, Strand]) -> list[Strand]:

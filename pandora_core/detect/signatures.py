@@ -9,6 +9,7 @@ import msgspec
 
 from pandora_core.detect.addresses import is_group_address, is_internal, is_local
 from pandora_core.detect.behaviour import Context, Route
+from pandora_core.detect.exposure import Exposure, is_stranger
 from pandora_core.detect.names import place_of
 from pandora_core.detect.sessions import Session, SessionBehaviour, Sessions
 from pandora_core.detect.words import amount, listed, span_of
@@ -20,6 +21,9 @@ POINTS = {Severity.LOW: 8.0, Severity.MEDIUM: 20.0, Severity.HIGH: 45.0, Severit
 REPEAT_POINTS = 1.5
 PAUSE_US = 12 * HOUR_US
 """A rule that keeps firing on an entity with shorter pauses is one detection."""
+
+EXPOSED_SHARE = 0.3
+"""What is left of the points of a rule that many strangers set off: what came of it the alert does not say."""
 
 CAPACITY = 30_000
 
@@ -45,6 +49,7 @@ class Alarm(Session, kw_only=True, gc=False):
     peers: dict[str, int] = msgspec.field(default_factory=dict)
     techniques: set[str] = msgspec.field(default_factory=set)
     category: str = ""
+    is_weather: bool = False
 
 
 class Signatures(SessionBehaviour):
@@ -62,6 +67,7 @@ class Signatures(SessionBehaviour):
 
     def __init__(self, context: Context, capacity: int = CAPACITY) -> None:
         self._names = context.names
+        self._exposure = Exposure()
         self._alarms = Sessions(
             RuleKey, Alarm, self._render, gap_us=PAUSE_US, capacity=capacity, places=lambda key: key[2:]
         )
@@ -89,6 +95,26 @@ class Signatures(SessionBehaviour):
             self._alarms.mark(key, alarm)
         else:
             self._alarms.fire(key, alarm, event_id, event.at_us, self.name, *key, alarm.first_us)
+        if is_stranger(key.place):
+            self._expose(key, alarm)
+
+    def memory(self) -> bytes:
+        return self._exposure.dump()
+
+    def recall(self, memory: bytes) -> None:
+        self._exposure.load(memory)
+
+    def _expose(self, key: RuleKey, alarm: Alarm) -> None:
+        """Counts a stranger in who set off a rule, and judges again what that makes ordinary."""
+        what = f"{key.tool} {key.rule}"
+        self._alarms.show(key, alarm, what)
+        alarm.is_weather = self._exposure.is_exposed(what, alarm.first_us)
+        if self._exposure.note(what, key.place, alarm.first_us):
+            for other, told in self._alarms.fired_at(what):
+                is_weather = self._exposure.is_exposed(what, told.first_us)
+                if is_weather != told.is_weather:
+                    told.is_weather = is_weather
+                    self._alarms.mark(other, told)
 
     def _render(self, key: RuleKey, alarm: Alarm) -> Detection:
         entity = self._names.entity_at(key.place, alarm.last_us)
@@ -101,6 +127,10 @@ class Signatures(SessionBehaviour):
         if peers:
             many = " or more" if len(peers) >= _MAX_PEERS else ""
             reasons.append(f"the other side, {len(peers)}{many} in all: {listed(peers)}")
+        points = POINTS[severity] + REPEAT_POINTS * min(math.log10(alarm.count), 3)
+        if alarm.is_weather:
+            points *= EXPOSED_SHARE
+            reasons.append("many strangers set off this rule these days")
         return Detection(
             id=alarm.id,
             detector=self.name,
@@ -108,7 +138,7 @@ class Signatures(SessionBehaviour):
             first_seen_us=alarm.first_us,
             last_seen_us=alarm.last_us,
             count=alarm.count,
-            points=round(POINTS[severity] + REPEAT_POINTS * min(math.log10(alarm.count), 3), 1),
+            points=round(points, 1),
             title=f"{_TOOLS.get(key.tool, key.tool)}: {key.rule}",
             reasons=tuple(reasons),
             techniques=tuple(sorted(alarm.techniques)),

@@ -121,8 +121,9 @@ class Strobes(SessionBehaviour):
         port = event.destination_port or 0
         if is_outside(destination):
             self._count((source, destination, port), event_id, event)
-        elif port == _DNS_PORT and is_internal(source) and self._popularity.add(destination, source, event.at_us):
-            self._strobes.mark_place(destination)
+        elif port == _DNS_PORT and is_internal(source):
+            for told in self._popularity.add(destination, source, event.at_us):
+                self._strobes.mark_place(told)
 
     def memory(self) -> bytes:
         return msgspec.msgpack.encode([self._popularity.dump(), self._tallies.dump()])
@@ -138,8 +139,8 @@ class Strobes(SessionBehaviour):
         if tally is None:
             tally = Tally()
             self._tallies.put(path, tally)
-            if self._popularity.add(path[1], path[0], at_us):
-                self._strobes.mark_place(path[1])
+            for told in self._popularity.add(path[1], path[0], at_us):
+                self._strobes.mark_place(told)
         calls = tally.calls.add(at_us // _CALL_CELL_US, at_us, event.count)
         refused = None
         if event.outcome == "failure":

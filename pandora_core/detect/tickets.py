@@ -7,6 +7,7 @@ password: whoever has the ticket can guess at leisure. So tickets of that kind a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
@@ -55,7 +56,7 @@ class Asked(Session, kw_only=True, gc=False):
 
     @property
     def unusual(self) -> list[str]:
-        return sorted(name for name, is_customary in self.names.items() if not is_customary)
+        return _by_one_notation(name for name, is_customary in self.names.items() if not is_customary)
 
 
 class Roasting(SessionBehaviour):
@@ -82,8 +83,8 @@ class Roasting(SessionBehaviour):
             return
         user = user_name(event.user or "")
         if event.action == "kerberos-service":
-            service = user_name(str(event.more.get("service.name") or "").partition("/")[0])
-            if service and machine_of(service) is None and service not in ("krbtgt", user):
+            service = _service_of(str(event.more.get("service.name") or ""))
+            if service and machine_of(service) is None and service.rstrip("/") not in ("krbtgt", user):
                 self._note(TicketKey(source, _SERVICES), service, user, event_id, event)
         elif event.more.get("winlog.event_data.PreAuthType") in _NO_PREAUTHENTICATION and not machine_of(user):
             self._note(TicketKey(source, _USERS), user, "", event_id, event)
@@ -120,7 +121,7 @@ class Roasting(SessionBehaviour):
         entity = self._names.entity_at(key.source, asked.first_us)
         is_service = key.what == _SERVICES
         unusual = asked.unusual
-        names = unusual or sorted(asked.names)
+        names = unusual or _by_one_notation(asked.names)
         many = amount(len(names), "service" if is_service else "account")
         how = "weakly encrypted tickets for" if is_service else "answers without pre-authentication for"
         reasons = [
@@ -148,6 +149,22 @@ class Roasting(SessionBehaviour):
             related=tuple(EntityRef("user", name) for name in names[:8]),
             event_ids=asked.event_ids,
         )
+
+
+def _service_of(name: str) -> str:
+    """A service's account as a controller tells it (``svc-sql``), or its kind, as the wire does (``mssqlsvc/``).
+
+    The host in a principal's name is left out: one account often has the same service on many hosts.
+    """
+    kind, slash, _ = name.partition("/")
+    return user_name(kind) + slash
+
+
+def _by_one_notation(names: Iterable[str]) -> list[str]:
+    """The names of the notation that has more: controller and sensor tell of the same tickets, each in its own."""
+    known = sorted(names)
+    kinds, accounts = [n.rstrip("/") for n in known if n.endswith("/")], [n for n in known if not n.endswith("/")]
+    return kinds if len(kinds) > len(accounts) else accounts
 
 
 def _points(table: dict[int, float], number: int) -> float:

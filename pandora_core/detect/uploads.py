@@ -133,8 +133,8 @@ class Uploads(SessionBehaviour):
         sums = hour.sums
         sums[dataset] = sums.get(dataset, 0) + sent
         if sent >= _NOTED_BYTES:
-            if self._popularity.add(destination, source, at_us):
-                self._uploads.mark_place(destination)
+            for told in self._popularity.add(destination, source, at_us):
+                self._uploads.mark_place(told)
             place = f"{dataset} {destination}"
             if place in hour.to or len(hour.to) < _MAX_DESTINATIONS:
                 hour.to[place] = hour.to.get(place, 0) + sent

@@ -350,6 +350,22 @@ def request(at_us: int, domain: str, source: str = INSIDE[0], proxy: str = INSID
     )
 
 
+def file_opened(
+    at_us: int, name: str, source: str = INSIDE[0], share: str = r"\\srv-1\Plans", **more: object
+) -> Event:
+    """A file of a share, as a network sensor sees it."""
+    return Event(
+        at_us=at_us,
+        dataset="zeek.smb_files",
+        category="file",
+        action="file-opened",
+        source_ip=source,
+        destination_ip=INSIDE[2],
+        destination_port=445,
+        more={"share.name": share, "file.name": name, **more},  # type: ignore[dict-item]
+    )
+
+
 _places = st.sampled_from([*OUTSIDE, *INSIDE])
 _hosts = st.sampled_from([f"{host}.corp.example" for host in HOSTS] + ["ws-5", "srv-1.corp.example"])
 _users = st.sampled_from(USERS)
@@ -516,6 +532,7 @@ def _singles(times: st.SearchStrategy[int], cluster: int) -> st.SearchStrategy[l
         ),
         st.builds(process, times, st.sampled_from(COMMANDS), st.sampled_from(PARENTS), _hosts, _users, _logon_ids),
         st.builds(admin_share, times, _places, _hosts, _users),
+        st.builds(file_opened, times, st.sampled_from("abcdef"), st.sampled_from(INSIDE)),
         st.builds(weak_ticket, times, _places, st.sampled_from(["svc-a", "svc-b", "svc-c", "WS-5$"]), _users),
         st.builds(lambda t, pair: own_connection(t, pair[1], pair[0]), times, names),
         st.builds(lambda t, pair: lease(t, pair[1].lower(), pair[0]), times, names),

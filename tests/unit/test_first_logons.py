@@ -6,7 +6,14 @@ import msgspec
 import pytest
 
 from pandora_core.detect.behaviour import Fired
-from pandora_core.detect.first_logons import ADMINISTRATOR_POINTS, HISTORY_POINTS, POINTS, FirstLogons
+from pandora_core.detect.first_logons import (
+    ADMINISTRATOR_POINTS,
+    HISTORY_POINTS,
+    POINTS,
+    ROUND_HOSTS,
+    ROUND_POINTS,
+    FirstLogons,
+)
 from pandora_core.detect.pipeline import Pipeline
 from pandora_core.model import EntityRef, Event
 from tests.unit.streams import OUTSIDE, at, own_connection, privileges, ssh, ticket, watch, windows_logon
@@ -167,3 +174,53 @@ def test_every_log_on_from_elsewhere_makes_an_edge() -> None:
         3,
     )
     assert (edge.first_seen_us, edge.last_seen_us) == (at(), at(60 * 24))
+
+
+def rounds(hosts: int, start_min: float, user: str = "svc-backup", source: str = "10.0.0.5") -> list[Event]:
+    return [
+        windows_logon(at(start_min + n), source, f"SRV-{n}", user, is_elevated=True, logon_id=f"0x{n}")
+        for n in range(hosts)
+    ]
+
+
+DAY_MIN = 24 * 60
+
+
+def points_of(*events: Event) -> dict[tuple[str, str], float]:
+    return {(item.detection.entity.name, item.detection.hosts[1]): item.detection.points for item in firsts(*events)}
+
+
+def test_rounds_that_are_as_old_as_the_log_are_weak_evidence() -> None:
+    assert set(points_of(*rounds(ROUND_HOSTS - 1, 0)).values()) == {ADMINISTRATOR_POINTS}
+    assert set(points_of(*rounds(ROUND_HOSTS, 0)).values()) == {ROUND_POINTS}
+
+
+def test_one_more_host_on_customary_rounds_is_weak_evidence() -> None:
+    new = windows_logon(at(DAY_MIN - 60), "10.0.0.5", "SRV-9", "svc-backup", is_elevated=True)
+    assert points_of(*rounds(ROUND_HOSTS, 0), new)["10.0.0.5", "SRV-9"] == ROUND_POINTS
+
+
+def test_rounds_that_begin_when_the_log_is_old_stay_strong_until_the_next_day() -> None:
+    before = windows_logon(at(), "10.0.0.9", "SRV-0", "bob")
+    later = 2 * DAY_MIN
+    found = points_of(before, *rounds(ROUND_HOSTS + 3, later))
+    assert min(points for (source, _), points in found.items() if source == "10.0.0.5") == ADMINISTRATOR_POINTS
+    new = windows_logon(at(later + DAY_MIN), "10.0.0.5", "SRV-9", "svc-backup", is_elevated=True)
+    assert points_of(before, *rounds(ROUND_HOSTS, later), new)["10.0.0.5", "SRV-9"] == ROUND_POINTS
+
+
+def test_an_account_that_goes_round_from_elsewhere_than_its_home_stays_strong() -> None:
+    home = windows_logon(at(), "10.0.0.9", "SRV-0", "svc-backup")
+    found = points_of(home, *rounds(ROUND_HOSTS + 3, 60))
+    assert found["10.0.0.5", "SRV-3"] == ADMINISTRATOR_POINTS
+
+
+def test_another_account_on_the_same_way_stays_strong() -> None:
+    thief = windows_logon(at(DAY_MIN + 60), "10.0.0.5", "SRV-9", "adm.eve", is_elevated=True)
+    assert points_of(*rounds(ROUND_HOSTS, 0), thief)["10.0.0.5", "SRV-9"] == ADMINISTRATOR_POINTS
+
+
+def test_that_an_account_has_its_home_elsewhere_may_be_told_late() -> None:
+    home = windows_logon(at(), "10.0.0.9", "SRV-0", "svc-backup")
+    found = points_of(*rounds(ROUND_HOSTS, 5), home)
+    assert found["10.0.0.5", "SRV-3"] == ADMINISTRATOR_POINTS

@@ -15,11 +15,13 @@ from pandora_core.detect import (
     baselines,
     beacons,
     beats,
+    borrowed,
     certificates,
     customs,
     dns_tunnels,
     domains,
     edges,
+    exposure,
     failing_names,
     first_logons,
     host_signs,
@@ -30,6 +32,7 @@ from pandora_core.detect import (
     new_destinations,
     popularity,
     rare_alerts,
+    reading,
     record_types,
     risk,
     scans,
@@ -46,6 +49,7 @@ from pandora_core.detect import (
 from pandora_core.detect.alerts import alerts_of, entity_score
 from pandora_core.detect.beacons import Beacons
 from pandora_core.detect.behaviour import Fired
+from pandora_core.detect.borrowed import BorrowedAccounts
 from pandora_core.detect.certificates import Certificates
 from pandora_core.detect.dns_tunnels import DnsTunnels
 from pandora_core.detect.edges import Edge
@@ -57,6 +61,7 @@ from pandora_core.detect.long_connections import LongConnections
 from pandora_core.detect.new_destinations import NewDestinations
 from pandora_core.detect.pipeline import Pipeline
 from pandora_core.detect.rare_alerts import RareAlerts
+from pandora_core.detect.reading import BulkReading
 from pandora_core.detect.record_types import RecordTypes
 from pandora_core.detect.scans import Scans
 from pandora_core.detect.services import RemoteServices
@@ -117,6 +122,8 @@ def cramped() -> Pipeline:
             lambda context: RecordTypes(context, capacity=1),
             lambda context: Certificates(context, capacity=1, max_certificates=1, stretches=2),
             lambda context: NewDestinations(context, capacity=1, max_hosts=2, learning_us=MINUTE_US),
+            lambda context: BulkReading(context, capacity=1, max_hosts=1, least_files=(2, 2)),
+            lambda context: BorrowedAccounts(context, capacity=1, max_pairs=2),
         ],
         max_places=2,
         max_edges=2,
@@ -135,6 +142,8 @@ def eager() -> Pipeline:
             lambda context: FailingNames(context, enough=(3, 5)),
             lambda context: Certificates(context, stretches=2),
             lambda context: NewDestinations(context, learning_us=HOUR_US),
+            lambda context: BulkReading(context, least_files=(3, 3)),
+            BorrowedAccounts,
         ]
     )
 
@@ -302,13 +311,16 @@ def test_the_version_is_raised_with_every_threshold() -> None:
         baselines,
         beacons,
         beats,
+        borrowed,
         certificates,
         dns_tunnels,
         domains,
+        exposure,
         failing_names,
         long_connections,
         new_destinations,
         popularity,
+        reading,
         record_types,
         strobes,
         uploads,
@@ -323,4 +335,4 @@ def test_the_version_is_raised_with_every_threshold() -> None:
         (name, key, sorted(map(repr, value)) if isinstance(value, frozenset) else value)
         for name, key, value in thresholds
     ]
-    assert (Pipeline.VERSION, digest(*text)) == ("7", "1eece04aabc9")
+    assert (Pipeline.VERSION, digest(*text)) == ("8", "6b702e6052d6")

@@ -9,10 +9,11 @@ from pandora_core.detect.scans import (
     HOSTS_ON_A_UDP_PORT,
     HOSTS_PINGED,
     PORTS_OF_A_HOST,
+    REPEAT_SHARE,
     SLOW_TARGETS,
     Scans,
 )
-from pandora_core.model import Detection, EntityRef, Event, Severity
+from pandora_core.model import HOUR_US, Detection, EntityRef, Event, Severity
 from tests.unit.streams import INSIDE, OUTSIDE, at, connection, watch
 
 
@@ -173,3 +174,26 @@ def test_what_has_ended_a_scan_does_not_prolong_it() -> None:
     (scan,) = scans(vertical(20) + later)
     assert scan.last_seen_us == at(seconds=19)
     assert scan.count == 20
+
+
+def shifted(events: list[Event], hours: float) -> list[Event]:
+    return [msgspec.structs.replace(event, at_us=event.at_us + round(hours * HOUR_US)) for event in events]
+
+
+def test_a_source_that_scans_in_the_same_way_every_night_fades_but_never_to_nothing() -> None:
+    night = vertical(30)
+    other = [msgspec.structs.replace(event, destination_ip="10.0.9.9") for event in night]
+    first, second, third = scans([*night, *shifted(other, 23), *shifted(night, 46)])
+    assert first.points > 45
+    assert second.points == third.points == round(REPEAT_SHARE * first.points, 1)
+    assert second.reasons[-1] == "10.0.0.5 scanned in the same way before"
+
+
+def test_another_way_of_scanning_counts_whole_though_the_source_scans_every_night() -> None:
+    _, second = scans([*vertical(30), *shifted([*vertical(30), *horizontal(HOSTS_ON_A_PORT)], 24)])
+    assert second.points == 45
+
+
+def test_two_scans_of_one_day_count_whole() -> None:
+    first, second = scans([*vertical(30), *shifted(vertical(30), 13)])
+    assert first.points == second.points

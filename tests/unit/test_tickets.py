@@ -38,6 +38,15 @@ def test_the_more_services_the_worse(number: int, points: float) -> None:
     assert detection.users == ("alice",)
 
 
+def test_a_ticket_that_controller_and_sensor_tell_in_their_own_words_counts_once() -> None:
+    told = [weak_ticket(at(), service=name) for name in ("svc-sql", "MSSQLSvc/db-01.corp.example:1433", "svc-web")]
+    (detection,) = found(*told)
+    assert detection.points == SERVICE_POINTS[2]
+    assert detection.title.endswith("for 2 services")
+    (alone,) = found(told[1])
+    assert (alone.points, alone.related[0].name) == (SERVICE_POINTS[1], "mssqlsvc")
+
+
 def test_tickets_that_are_well_encrypted_or_for_machines_do_not_count() -> None:
     assert found(ticket(at(), service="svc-sql")) == []
     assert found(weak_ticket(at(), service="WS-6$"), weak_ticket(at(), service="krbtgt")) == []
