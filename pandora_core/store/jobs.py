@@ -205,8 +205,9 @@ class Jobs:
             started_at_us=func.coalesce(_t.started_at_us, at_us),
         )
 
-    def attached(self, job_id: str, remote_id: str, remote_backend: str, *, reason: str = "") -> bool:
+    def attached(self, job_id: str, remote_id: str, remote_backend: str, facts: JobFacts | None = None) -> bool:
         """The remote job of an intent is known: INITIALIZING → QUEUED, over there."""
+        known: dict[str, Any] = {} if facts is None else {"facts": _encode(facts).decode()}
         return self._move(
             job_id,
             (JobState.INITIALIZING,),
@@ -214,7 +215,7 @@ class Jobs:
             state=JobState.QUEUED.value,
             remote_id=remote_id,
             remote_backend=remote_backend,
-            reason=reason,
+            **known,
         )
 
     def observed(self, job_id: str, state: JobState, remote_state: str, position: int | None, *, at_us: int) -> bool:
