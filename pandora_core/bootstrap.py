@@ -12,7 +12,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,8 +113,12 @@ def run_engine(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    from pandora_core.store.jobs import Jobs
+
     with process.engine_lock(settings.data), _store_of(settings) as store:
-        _service(settings, store).run(stop)
+        keeper = process.QueueKeeper(settings.data, Jobs(store).has_open)
+        with contextlib.closing(keeper):
+            _service(settings, store, keeper).run(stop)
 
 
 def ingest(settings: Settings, patterns: Sequence[str], format_name: str) -> dict[str, Any]:
@@ -220,7 +224,7 @@ def _engine(settings: Settings, store: Store) -> Engine:
     return Engine(store, formats(), clock=now_us, options=options)
 
 
-def _service(settings: Settings, store: Store) -> Service:
+def _service(settings: Settings, store: Store, run_queue: Callable[[], None]) -> Service:
     from pandora_core.service import Service, ServiceOptions
     from pandora_core.store.maintenance import Retention
 
@@ -229,7 +233,8 @@ def _service(settings: Settings, store: Store) -> Service:
     retention = Retention(
         max_age_us=int(settings.retain_days * DAY_US) or None, max_bytes=int(settings.retain_gb * 1e9) or None
     )
-    return Service(_engine(settings, store), store, ServiceOptions(settings.poll_s, settings.scan_s, retention))
+    options = ServiceOptions(settings.poll_s, settings.scan_s, retention, run_queue)
+    return Service(_engine(settings, store), store, options)
 
 
 def _await_import(settings: Settings, store: Store, patterns: list[str], format_name: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from pandora_core.errors import EngineError, EngineRunningError
@@ -18,6 +18,8 @@ LOCK_NAME = "engine.lock"
 LOG_NAME = "engine.log"
 WORKER_LOCK_NAME = "worker.lock"
 QUEUE_LOG_NAME = "queue.log"
+_RESTART_S = 10.0
+"""A queue that ends at once is not started again sooner."""
 
 
 @contextlib.contextmanager
@@ -89,6 +91,39 @@ def start_engine(data: Path, extra: Sequence[str] = ()) -> int:
             raise EngineError(f"the engine ended at once: {_last_line(log_path)}", where=str(log_path))
         time.sleep(0.02)
     raise EngineError("the engine did not start within 10 s", where=str(log_path), hint="read the end of its log")
+
+
+class QueueKeeper:
+    """Sees to it that the queue of quantum jobs is run while an engine is there; called now and then, never waiting.
+
+    ``has_open`` says whether there is anything to run.
+    """
+
+    def __init__(self, data: Path, has_open: Callable[[], bool]) -> None:
+        self._data, self._has_open = data, has_open
+        self._child: subprocess.Popen[bytes] | None = None
+        self._not_before = 0.0
+
+    def __call__(self) -> None:
+        """Start a process for the queue, if jobs are open and nobody runs them."""
+        if self._child is not None and self._child.poll() is None:
+            return
+        now = time.monotonic()
+        if now < self._not_before or not self._has_open():
+            return
+        if running_pid(self._data, WORKER_LOCK_NAME) is None:
+            self._child, self._not_before = start_queue(self._data), now + _RESTART_S
+
+    def close(self) -> None:
+        """Stop it; what it ran goes back into the queue."""
+        if self._child is None or self._child.poll() is not None:
+            return
+        self._child.terminate()
+        try:
+            self._child.wait(10.0)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
 
 
 def start_queue(data: Path) -> subprocess.Popen[bytes]:

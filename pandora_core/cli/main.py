@@ -26,6 +26,7 @@ COMMANDS = {
     "graph": ("pandora_core.cli.graph:graph", "Log-ons as a graph: unusual moves, routes, and what to cut."),
     "incidents": ("pandora_core.cli.incidents:incidents", "What belongs together, and how it went: list, show."),
     "ingest": ("pandora_core.cli.ingest:ingest", "Read log files once, to their end."),
+    "jobs": ("pandora_core.cli.jobs:jobs", "Quantum jobs: list, show, submit, cancel, retry, rerun, log."),
     "scenario": ("pandora_core.cli.scenario:scenario", "Simulate a company and an attack as real log files."),
     "sources": ("pandora_core.cli.sources:sources", "What is followed: list, add, remove."),
     "store": ("pandora_core.cli.store:store", "Check, back up or compact the store."),
