@@ -15,10 +15,10 @@ from pandora_core.detect.popularity import Popularity
 from pandora_core.detect.recent import Recent
 from pandora_core.detect.sessions import Session, SessionBehaviour, Sessions
 from pandora_core.detect.words import amount, listed
-from pandora_core.model import DAY_US, HOUR_US, MINUTE_US, Detection, EntityRef, Event
+from pandora_core.model import HOUR_US, MINUTE_US, Detection, EntityRef, Event
 
-HISTORY_US = DAY_US
-"""How long an account must have been at home elsewhere, and the desk in the hands of others."""
+HISTORY_US = 18 * HOUR_US
+"""How long an account must have been at home elsewhere, and the desk in the hands of others: since the day before."""
 
 MAX_HOMES = 4
 """Places that an account has which is at home somewhere: two, each by name where it is logged on in person, and by
@@ -209,8 +209,10 @@ def _pair_of(event: Event) -> Pair | None:
 
 
 def _others(known: Popularity, of: str, but: str, at_us: int, most: int) -> tuple[tuple[int, str], ...]:
-    """The places of an account, or the accounts of a place, a day before a time: none if it was known there before
-    then, or if there are too many of them."""
+    """The places of an account, or the accounts of a place, :data:`HISTORY_US` before a time, and since when.
+
+    Nothing if the account was known at the place by then, or if there are too many.
+    """
     before = [(since_us, other) for since_us, other in known.first_users(of) if since_us <= at_us - HISTORY_US]
     is_few = 0 < len(before) <= most
     return tuple(before) if is_few and all(other != but for _, other in before) else ()
