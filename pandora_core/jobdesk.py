@@ -64,6 +64,20 @@ def submit(jobs: Jobs, new: NewJob) -> Job:
     return jobs.submit(new, actor=bootstrap.actor(), host=socket.gethostname(), at_us=bootstrap.now_us())
 
 
+def again(settings: Settings, jobs: Jobs, job_id: str, backend: str | None = None) -> Job:
+    """Submit a finished job anew, on the same backend or another.
+
+    Raises:
+        RefusedError: it is not finished, or would take more memory than workers may have.
+    """
+    old = jobs.get(job_id)
+    new = None if backend in (None, old.backend) else _elsewhere(settings, jobs, old, str(backend))
+    reason = "" if is_tended(settings.data) else NO_ENGINE
+    return jobs.repeat(
+        old.id, new, actor=bootstrap.actor(), host=socket.gethostname(), at_us=bootstrap.now_us(), reason=reason
+    )
+
+
 def is_tended(data: Path) -> bool:
     """Whether somebody runs the queue of a data folder, or an engine is there that will."""
     return process.running_pid(data, process.WORKER_LOCK_NAME) is not None or process.running_pid(data) is not None
@@ -119,6 +133,15 @@ def queue_of(settings: Settings, jobs: Jobs) -> Queue:
     from pandora_core.quantum.queue import Queue
 
     return Queue(jobs, settings.data, _options(settings), _remote(settings, jobs), bootstrap.now_us)
+
+
+def _elsewhere(settings: Settings, jobs: Jobs, old: Job, backend: str) -> NewJob:
+    import msgspec
+
+    from pandora_core.quantum.jobs import payload_of
+
+    payload = msgspec.structs.replace(payload_of(jobs.payload(old.id)), backend=backend)
+    return prepared(settings, payload, label=old.label, priority=old.priority, subject=old.subject)
 
 
 def _options(settings: Settings) -> QueueOptions:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from pandora_core.cli import job_shapes
 from pandora_core.cli.output import emit, json_option, plain, say, table
 from pandora_core.errors import ConfigError, NotFoundError, PandoraError
 from pandora_core.model import iso
-from pandora_core.store.job_rows import DEFAULT_PRIORITY, VAULT_LOCKED, Job, JobFilter, JobState, NewJob
+from pandora_core.store.job_rows import DEFAULT_PRIORITY, VAULT_LOCKED, Job, JobFilter, JobState
 
 if TYPE_CHECKING:
     from pandora_core.store.jobs import Jobs
@@ -170,24 +169,9 @@ def run(data: Path | None, linger: float) -> None:
 
 
 def _again(data: Path | None, job_id: str, backend: str | None, wait: bool, as_json: bool) -> None:
-    settings = bootstrap.settings_of(data)
     with jobdesk.opened(data) as queue:
-        old = queue.get(job_id)
-        new = None if backend is None else _elsewhere(settings, queue, old, backend)
-        reason = "" if jobdesk.is_tended(settings.data) else "no engine"
-        job = queue.repeat(
-            old.id, new, actor=bootstrap.actor(), host=socket.gethostname(), at_us=bootstrap.now_us(), reason=reason
-        )
+        job = jobdesk.again(bootstrap.settings_of(data), queue, job_id, backend)
         _report(data, queue, job, wait, as_json)
-
-
-def _elsewhere(settings: Any, queue: Jobs, old: Job, backend: str) -> NewJob:
-    import msgspec
-
-    from pandora_core.quantum.jobs import payload_of
-
-    payload = msgspec.structs.replace(payload_of(queue.payload(old.id)), backend=backend)
-    return jobdesk.prepared(settings, payload, label=old.label, priority=old.priority, subject=old.subject)
 
 
 def _report(data: Path | None, queue: Jobs, job: Job, wait: bool, as_json: bool) -> None:
