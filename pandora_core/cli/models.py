@@ -1,0 +1,266 @@
+"""The command ``pandora models``: reading the registry, and what changes which model is live."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pandora_core.cli.model_work import compare, evaluate, robustness, search, train
+from pandora_core.cli.output import emit, json_option, table
+
+if TYPE_CHECKING:  # imported when a command runs: help needs no scikit-learn
+    from pandora_core.learn.metrics import Figure
+    from pandora_core.learn.registry import Promotion, Registry, Version
+
+
+@click.group()
+def models() -> None:
+    """Models: train, judge, compare, promote, roll back."""
+
+
+for work in (train, evaluate, compare, search, robustness):
+    models.add_command(work)
+
+
+@models.command("list")
+@json_option
+@click.pass_obj
+def list_(data: Path | None, as_json: bool) -> None:
+    """All versions, newest first."""
+    found = registry_of(data).versions()
+    shape = {"items": [shape_of(version, whole=False) for version in found], "next": None}
+    emit(shape, as_json, lambda: _table(found))
+
+
+@models.command()
+@click.argument("number", type=int)
+@json_option
+@click.pass_obj
+def show(data: Path | None, number: int, as_json: bool) -> None:
+    """One version: figures, parameters, features and how they were made."""
+    version = registry_of(data).version(number)
+    emit(shape_of(version), as_json, lambda: _text(version))
+
+
+@models.command()
+@click.argument("number", type=int)
+@json_option
+@click.pass_obj
+def lineage(data: Path | None, number: int, as_json: bool) -> None:
+    """Where a version comes from: sources, data, features, transformations, training, parents, promotions."""
+    registry = registry_of(data)
+    shape = _lineage(registry, number)
+    emit(shape, as_json, lambda: table(("kind", "what"), [(row["kind"], row["what"]) for row in shape["items"]]))
+
+
+@models.command()
+@click.argument("number", type=int)
+@json_option
+@click.pass_obj
+def promote(data: Path | None, number: int, as_json: bool) -> None:
+    """Make a version the live one. It must be signed, whole, and of features that live logs have."""
+    from pandora_core import bootstrap
+
+    done = registry_of(data).promote(number, *_who(), bootstrap.now_us())
+    emit(_promotion(done), as_json, lambda: f"model {number} is live")
+
+
+@models.command()
+@json_option
+@click.pass_obj
+def rollback(data: Path | None, as_json: bool) -> None:
+    """Go back to the version that was live before."""
+    from pandora_core import bootstrap
+
+    done = registry_of(data).rollback(*_who(), bootstrap.now_us())
+    emit(_promotion(done), as_json, lambda: f"model {done.number} is live again")
+
+
+@models.command()
+@click.argument("number", type=int)
+@click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
+@json_option
+@click.pass_obj
+def export(data: Path | None, number: int, path: Path, as_json: bool) -> None:
+    """Write a version with its card and signature into a new zip file."""
+    registry_of(data).export(number, path)
+    emit({"model": number, "path": str(path)}, as_json, lambda: f"model {number} is in {path}")
+
+
+@models.command()
+@click.argument("number", type=int)
+@json_option
+@click.pass_obj
+def sign(data: Path | None, number: int, as_json: bool) -> None:
+    """Sign a candidate with the key in the vault."""
+    from pandora_core import bootstrap
+    from pandora_core.errors import VaultLockedError
+    from pandora_core.learn import signing
+
+    seed = signing.find_seed(bootstrap.settings_of(data).data)
+    if seed is None:
+        raise VaultLockedError(
+            "the signing key is not at hand", hint="unlock the vault; pandora models key makes one"
+        )
+    with seed:
+        registry_of(data).sign(number, seed)
+    emit({"model": number, "signed": True}, as_json, lambda: f"model {number} is signed")
+
+
+@models.command()
+@click.option("--show", "shown", is_flag=True, help="Only show which key is trusted.")
+@json_option
+@click.pass_obj
+def key(data: Path | None, shown: bool, as_json: bool) -> None:
+    """Make the key that signs models, in the vault, and trust it here; or trust the one that the vault has."""
+    import msgspec
+
+    from pandora_core import bootstrap
+    from pandora_core.errors import NotFoundError
+    from pandora_core.learn import signing
+
+    folder, registry = bootstrap.settings_of(data).data, registry_of(data)
+    if not shown:
+        with contextlib.ExitStack() as wiping:
+            seed = signing.find_seed(folder)
+            if seed is not None:
+                wiping.enter_context(seed)
+            registry.trust(signing.public_key(seed) if seed is not None else signing.make_key(folder))
+    trusted = registry.trusted()
+    if trusted is None:
+        raise NotFoundError("no signing key is trusted here", hint="pandora models key")
+    emit(msgspec.to_builtins(trusted), as_json, lambda: f"{trusted.algorithm} {trusted.key[:32]}…")
+
+
+def registry_of(data: Path | None) -> Registry:
+    """The registry of a data folder."""
+    from pandora_core import bootstrap
+    from pandora_core.learn.registry import Registry
+
+    return Registry(bootstrap.settings_of(data).data)
+
+
+def shape_of(version: Version, *, whole: bool = True) -> dict[str, Any]:
+    """A version as every face speaks of it."""
+    import msgspec
+
+    from pandora_core.model import iso
+
+    shape: dict[str, Any] = msgspec.to_builtins(version.card)
+    shape["made_at"] = iso(shape.pop("made_at_us"))
+    shape |= {"state": state_of(version), "is_signed": version.is_signed}
+    shape["evaluations"] = [
+        {"dataset": each.dataset, "at": iso(each.at_us), "figures": msgspec.to_builtins(each.figures)}
+        for each in version.evaluations
+    ]
+    if not whole:
+        for name in ("columns", "steps", "training", "environment", "known_types", "evaluations"):
+            del shape[name]
+    return shape
+
+
+def state_of(version: Version) -> str:
+    """live, benchmark (its features are not live ones), candidate (unsigned) or ready."""
+    if version.is_live:
+        return "live"
+    if not version.card.is_live:
+        return "benchmark"
+    return "ready" if version.is_signed else "candidate"
+
+
+def told(figure: Figure | None) -> str:
+    """A figure with its interval."""
+    if figure is None or figure.value is None:
+        return "–"
+    if figure.low is None or figure.high is None:
+        return f"{figure.value:.3f}"
+    return f"{figure.value:.3f} ({figure.low:.3f}–{figure.high:.3f})"
+
+
+def _who() -> tuple[str, str]:
+    import socket
+
+    from pandora_core import bootstrap
+
+    return bootstrap.actor(), socket.gethostname()
+
+
+def _promotion(done: Promotion) -> dict[str, Any]:
+    from pandora_core.model import iso
+
+    return {"model": done.number, "by": done.by, "host": done.host, "at": iso(done.at_us), "rollback": done.rollback}
+
+
+def _table(found: list[Version]) -> str:
+    headings = ("no", "name", "state", "features", "ROC-AUC", "TPR at 1 % FPR", "new types at 1 %", "trained on")
+    rows = []
+    for version in found:
+        figures, card = _newest(version), version.card
+        rows.append(
+            (
+                card.number,
+                card.name,
+                state_of(version),
+                card.schema,
+                told(figures.roc_auc) if figures else "–",
+                told(figures.tpr_at_1_fpr) if figures else "–",
+                told(figures.new_recall_at_1_fpr) if figures else "–",
+                ", ".join(card.datasets),
+            )
+        )
+    return table(headings, rows, empty="nothing yet: pandora models train --dataset FILE")
+
+
+def _newest(version: Version) -> Any:
+    return version.evaluations[-1].figures if version.evaluations else version.card.figures
+
+
+def _text(version: Version) -> str:
+    card = version.card
+    rehearsed = [each.new_recall_at_1_fpr for each in card.rehearsals if each.new_recall_at_1_fpr is not None]
+    rows = [
+        ("model", f"{card.number} {card.name}, {state_of(version)}, made by {card.made_by} on {card.host}"),
+        ("features", f"{card.schema}, {len(card.columns)} columns"),
+        ("members", ", ".join(f"{name} {parameters}" for name, parameters in card.training.recipe.members.items())),
+        ("threshold", f"{card.threshold:.6g}, where {card.false_positive_rate:.1%} of benign training rows alert"),
+        ("rehearsed", f"{len(card.rehearsals)} times; new types found at 1 % FPR: "
+         + (", ".join(f"{value:.2f}" for value in rehearsed) or "no types to leave out")),
+        ("judged by", f"{card.divided_by}: " + (told(card.figures.roc_auc) if card.figures else "rehearsals alone")),
+        ("artefact", f"{card.artefact_bytes:,} bytes, sha384 {card.artefact_sha384[:24]}…"),
+        *((f"· {member}", step) for member, steps in card.steps.items() for step in steps),
+    ]  # fmt: skip
+    return "\n".join(f"{name:<18} {value}" for name, value in rows)
+
+
+def _lineage(registry: Registry, number: int) -> dict[str, Any]:
+    """What a version comes from, kind by kind: each row has ``kind``, ``what`` and the version it belongs to."""
+    known = {row.id: row for row in registry.datasets()}
+    rows: list[dict[str, Any]] = []
+    wanted: int | None = number
+    while wanted is not None:
+        card = registry.version(wanted).card
+        rows += [{"kind": kind, "what": what, "model": wanted} for kind, what in _parts(card, known)]
+        rows += [
+            {"kind": "integration", "what": f"promoted by {each.by} on {each.host}", "model": wanted}
+            for each in registry.promotions()
+            if each.number == wanted
+        ]
+        wanted = card.parent
+    return {"items": rows, "next": None}
+
+
+def _parts(card: Any, known: dict[str, Any]) -> list[tuple[str, str]]:
+    told_of: list[tuple[str, str]] = []
+    for each in card.datasets:
+        row = known.get(each)
+        told_of.append(("source", f"{each} {row.name}: {row.source}" if row else f"{each}, not imported"))
+        if row:
+            told_of.append(("privacy", "sensitive" if row.is_sensitive else "not sensitive"))
+            told_of.append(("statistics", f"{row.rows:,} rows, {row.attacks:,} attacks, {len(row.columns)} columns"))
+    told_of += [("feature", column) for column in card.columns]
+    told_of += [("transformation", f"{member}: {step}") for member, steps in card.steps.items() for step in steps]
+    run = f"seed {card.training.seed}, {len(card.rehearsals)} rehearsals, Python {card.environment.python}"
+    return [*told_of, ("pipeline run", run), ("model", f"{card.number} {card.name}, sha384 {card.artefact_sha384}")]

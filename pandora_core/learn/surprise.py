@@ -1,0 +1,135 @@
+"""Owns the model of how benign columns depend on each other, and how surprising a row is to it. NumPy alone.
+
+Columns are cut into bins and joined by the Chow–Liu tree: the tree-shaped distribution that is nearest to the data
+(Chow and Liu, IEEE Trans. Information Theory 14, 1968). A column's surprise is -ln P(value | value of its parent),
+and a row's is the sum of its few largest, since an attack shows in a few columns while the many others are ordinary.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pandora_core.learn.table import Cells, Reals
+
+_STRUCTURE_ROWS = 20_000
+_SMOOTHING = 2.0
+"""Weight of the column's own distribution in each conditional one, as so many rows."""
+
+
+class Edge(NamedTuple):
+    """A column and the one it depends on; the root depends on itself."""
+
+    column: int
+    parent: int
+
+
+class SurpriseTree:
+    """Fitted on benign rows; larger scores are more surprising. Scores are sums of nats, so they add."""
+
+    def __init__(self, numbers: int, *, bins: int = 24, largest: int = 3) -> None:
+        """The first ``numbers`` columns are numbers, the others words."""
+        self.numbers = numbers
+        self.bins = bins
+        self.largest = largest
+
+    def fit(self, cells: Cells) -> Self:
+        self._learn_bins(cells)
+        codes = self._codes(cells)
+        pairs = _tree(_mutual_information(codes[:: max(1, len(codes) // _STRUCTURE_ROWS)], self.sizes_))
+        self.columns_ = np.array([edge.column for edge in pairs])
+        self.parents_ = np.array([edge.parent for edge in pairs])
+        self.tables_ = [_conditional(codes, edge, self.sizes_) for edge in pairs]
+        return self
+
+    def scores(self, cells: Cells) -> Reals:
+        """The sum of every row's largest surprises."""
+        terms = self.terms(cells)
+        few = min(self.largest, terms.shape[1])
+        made: Reals = np.partition(terms, terms.shape[1] - few, axis=1)[:, -few:].sum(axis=1)
+        return made
+
+    def terms(self, cells: Cells) -> Reals:
+        """Every column's surprise in every row: what a score can be taken apart into."""
+        codes = self._codes(cells)
+        made = np.empty(codes.shape)
+        for column, parent, table in zip(self.columns_, self.parents_, self.tables_, strict=True):
+            made[:, column] = table[codes[:, parent], codes[:, column]]
+        return made
+
+    def parent_of(self, column: int) -> int:
+        """The column that a column's surprise is conditional on; the root's is itself."""
+        return int(self.parents_[int(np.flatnonzero(self.columns_ == column)[0])])
+
+    def _learn_bins(self, cells: Cells) -> None:
+        values = np.asarray(cells[:, : self.numbers], np.float64)
+        self.edges_ = [_edges(column, self.bins) for column in values.T]
+        self.words_ = [np.unique(column.astype(np.str_)) for column in cells[:, self.numbers :].T]
+        # A bin of its own for what is missing, a code of its own for a word unseen.
+        self.sizes_ = np.array([len(each) + 2 for each in self.edges_] + [len(each) + 1 for each in self.words_])
+
+    def _codes(self, cells: Cells) -> NDArray[np.intp]:
+        made = np.empty(cells.shape, np.intp)
+        for place, edges in enumerate(self.edges_):
+            values = cells[:, place].astype(np.float64)
+            made[:, place] = np.where(np.isnan(values), len(edges) + 1, np.searchsorted(edges, values, side="right"))
+        for place, known in enumerate(self.words_, start=self.numbers):
+            words = cells[:, place].astype(np.str_)
+            found = np.minimum(np.searchsorted(known, words), len(known) - 1)
+            made[:, place] = np.where(known[found] == words, found, len(known))
+        return made
+
+
+def _edges(values: Reals, bins: int) -> Reals:
+    """Borders at quantiles, and one at each end of what was seen: beyond lies what no benign row has."""
+    seen = values[np.isfinite(values)]
+    if not len(seen):
+        return np.zeros(0)
+    inner = np.quantile(seen, np.linspace(0.0, 1.0, bins + 1)[1:-1])
+    margin = 1e-9 * max(1.0, float(np.abs(seen).max()))
+    return np.unique([seen.min() - margin, seen.min() + margin, *inner, seen.max() + margin])
+
+
+def _mutual_information(codes: NDArray[np.intp], sizes: NDArray[np.int_]) -> Reals:
+    """Of every pair of columns, in nats, from one product of all one-hot columns."""
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    hot = np.zeros((len(codes), starts[-1]), np.float32)
+    hot[np.arange(len(codes))[:, None], codes + starts[:-1]] = 1.0
+    joint = (hot.T @ hot).astype(np.float64) / len(codes)
+    single = np.diag(joint)
+    expected = np.outer(single, single)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        parts = np.where(joint > 0, joint * np.log(joint / expected), 0.0)
+    return np.add.reduceat(np.add.reduceat(parts, starts[:-1], axis=0), starts[:-1], axis=1)
+
+
+def _tree(weights: Reals) -> list[Edge]:
+    """The spanning tree of greatest weight (Prim), parents before children."""
+    root = int(weights.sum(axis=1).argmax())
+    best, via = weights[root].copy(), np.full(len(weights), root)
+    best[root] = -np.inf
+    edges = [Edge(root, root)]
+    for _ in range(len(weights) - 1):
+        column = int(best.argmax())
+        edges.append(Edge(column, int(via[column])))
+        best[column] = -np.inf
+        done = [edge.column for edge in edges]
+        better = weights[column] > best
+        better[done] = False
+        best[better], via[better] = weights[column][better], column
+    return edges
+
+
+def _conditional(codes: NDArray[np.intp], edge: Edge, sizes: NDArray[np.int_]) -> Reals:
+    """-ln P(column | parent), smoothed towards the column's own distribution where the parent's value is rare."""
+    own = np.bincount(codes[:, edge.column], minlength=sizes[edge.column]) + 0.5
+    share = own / own.sum()
+    if edge.column == edge.parent:
+        return np.tile(-np.log(share), (sizes[edge.column], 1))
+    places = codes[:, edge.parent] * sizes[edge.column] + codes[:, edge.column]
+    counts = np.bincount(places, minlength=sizes[edge.parent] * sizes[edge.column])
+    joint = counts.reshape(sizes[edge.parent], sizes[edge.column])
+    made: Reals = -np.log((joint + _SMOOTHING * share) / (joint.sum(axis=1, keepdims=True) + _SMOOTHING))
+    return made
