@@ -18,6 +18,7 @@ from pandora_core.errors import PandoraError
 
 COMMANDS = {
     "alerts": ("pandora_core.cli.alerts:alerts", "What a person must look at: list, show, triage, export."),
+    "datasets": ("pandora_core.cli.datasets:datasets", "Labelled data: import, list, and what to beware of."),
     "doctor": ("pandora_core.cli.doctor:doctor", "What is installed, what is wrong, and how to mend it."),
     "engine": ("pandora_core.cli.engine:engine", "Run, ask after or stop the engine."),
     "entities": ("pandora_core.cli.entities:entities", "Hosts, users and addresses by risk."),
@@ -27,6 +28,7 @@ COMMANDS = {
     "incidents": ("pandora_core.cli.incidents:incidents", "What belongs together, and how it went: list, show."),
     "ingest": ("pandora_core.cli.ingest:ingest", "Read log files once, to their end."),
     "jobs": ("pandora_core.cli.jobs:jobs", "Quantum jobs: list, show, submit, cancel, retry, rerun, log."),
+    "models": ("pandora_core.cli.models:models", "Models: train, judge, compare, promote, roll back."),
     "scenario": ("pandora_core.cli.scenario:scenario", "Simulate a company and an attack as real log files."),
     "sources": ("pandora_core.cli.sources:sources", "What is followed: list, add, remove."),
     "store": ("pandora_core.cli.store:store", "Check, back up or compact the store."),
