@@ -68,7 +68,8 @@ VERDICT_NAMES = ("true-positive", "false-positive", "benign")
 SORT_NAMES = ("risk", "newest", "entity", "state")
 ALERT = ("threats", "alert")
 VAULT = ("vault",)
-OVERLAYS = ("alert", "incident", "events", "audit", "slots")
+NETWORK = ("network",)
+OVERLAYS = ("alert", "incident", "job", "events", "audit", "slots")
 
 COMMANDS: tuple[Command, ...] = (
     *(
@@ -107,6 +108,24 @@ COMMANDS: tuple[Command, ...] = (
     Command("sort", ("o",), "sort", "Order the list", ("threats",), "screen.sort", 7, "BY", SORT_NAMES),
     Command("search", ("slash",), "search", "Search other events", ("events",), "screen.search", rank=2),
     Command("back", ("escape",), "back", "Back to the list", OVERLAYS, "screen.back", rank=1),
+    Command("next move", ("tab",), "next move", "Go to the next ranked move", NETWORK, "screen.next_move", rank=2),
+    Command("locate", ("slash",), "find", "Find a host", NETWORK, "screen.locate", 3, "HOST"),
+    Command("walk", ("w",), "walk", "One step of the walks from the host", NETWORK, "screen.walk_step", rank=3),
+    Command("play", ("W",), "play", "Let the walks go on by themselves", NETWORK, "screen.walk_play", rank=7),
+    Command("pause", ("space",), "pause", "Hold the walks", NETWORK, "screen.walk_pause", rank=8),
+    Command("blast", ("b",), "blast radius", "What is lost if the host falls", NETWORK, "screen.blast", rank=4),
+    Command("contain", ("k",), "contain", "What to cut if the host fell", NETWORK, "screen.contain", rank=4),
+    Command("earlier", ("t",), "earlier", "The graph a day earlier", NETWORK, "screen.time(-1)", rank=5),
+    Command("later", ("T",), "later", "The graph a day later, until now", NETWORK, "screen.time(1)", rank=8),
+    Command("when", (), "when", "The graph as it was at a time", NETWORK, "screen.when", 0, "TIME"),
+    Command("zoom in", ("plus", "equals_sign"), "nearer", "Nearer", NETWORK, "screen.zoom(1)", rank=6),
+    Command("zoom out", ("minus",), "farther", "Farther", NETWORK, "screen.zoom(-1)", rank=6),
+    Command("whole", ("0",), "whole", "The whole graph", NETWORK, "screen.whole", rank=9),
+    Command("pan left", ("left", "h"), "left", "Look further left", NETWORK, "screen.pan(-1, 0)"),
+    Command("pan right", ("right", "l"), "right", "Look further right", NETWORK, "screen.pan(1, 0)"),
+    Command("pan up", ("up",), "up", "Look further up", NETWORK, "screen.pan(0, -1)"),
+    Command("pan down", ("down",), "down", "Look further down", NETWORK, "screen.pan(0, 1)"),
+    Command("clear", ("escape",), "clear", "Back to the ranked moves", NETWORK, "screen.clear", rank=6),
     Command("create", ("i",), "make a vault", "Make a vault with a passphrase", VAULT, "screen.create", rank=8),
     Command("unlock", ("u",), "unlock", "Unlock the vault with its passphrase", VAULT, "screen.unlock", rank=2),
     Command("key file", ("K",), "key file", "Unlock it with a key file", VAULT, "screen.unlock_with_file", 8, "PATH"),
@@ -128,6 +147,10 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("add way", ("n",), "new passphrase", "Add a way in by passphrase", ("slots",), "screen.add_slot", rank=2),
     Command("close way", ("x",), "close one", "Close one of the ways in", ("slots",), "screen.remove_slot", rank=3),
+    Command("submit", ("s",), "submit", "Put a job into the queue", ("jobs",), "screen.submit", rank=3),
+    Command("cancel job", ("x",), "cancel", "Cancel the job", ("jobs",), "screen.cancel_job", rank=3),
+    Command("rerun", ("r",), "run again", "Run a finished job anew", ("jobs",), "screen.rerun", 4, "BACKEND"),
+    Command("jobs filter", ("slash",), "filter", "Choose what is listed", ("jobs",), "screen.filter", 4, "TERMS"),
     Command("start", ("S",), "start engine", "Start the engine, if none runs", ("system",), "screen.start", rank=3),
 )
 
@@ -140,6 +163,7 @@ _KEY_SIGNS = {
     "slash": "/",
     "space": "space",
     "plus": "+",
+    "equals_sign": "=",
     "minus": "-",
     "escape": "esc",
     "pageup": "pgup",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pandora_core import process
-from pandora_core.errors import StoreError
+from pandora_core.errors import ConfigError, StoreError
 from pandora_core.model import DAY_US, SECOND_US, Action, ActionKind, Entity
 from pandora_core.store.rows import (
     AlertDetail,
@@ -31,8 +31,11 @@ from pandora_tui.style import duration_text
 if TYPE_CHECKING:  # imported on the bridge's thread, after the first paint; sqlalchemy, after the first news
     from pandora_core.detect.incidents import Incident
     from pandora_core.store.changes import ChangeReader
+    from pandora_core.store.job_rows import Job
+    from pandora_core.store.jobs import Jobs
     from pandora_core.store.operator import Operator
     from pandora_core.store.reader import Reader
+    from pandora_tui.job_story import JobDetail
 
 SLICE = 2_000
 """Alerts in one update at most: a screen takes in so many without a pause that can be felt."""
@@ -42,6 +45,9 @@ MOST_EVENTS = 500
 
 MOST_INCIDENTS = 500
 """Incidents that the queue shows at most."""
+
+MOST_JOBS = 500
+"""Quantum jobs that are listed at most; a filter finds the others."""
 
 MUTE_S = 15.0
 """An engine that holds its lock but has said nothing for this long is shown as a problem."""
@@ -92,6 +98,15 @@ class RawText:
 
 
 @dataclass(frozen=True, slots=True)
+class JobsNow:
+    """The jobs that a filter lets through, newest first, their places in the queue, and the newest change to any."""
+
+    jobs: tuple[Job, ...]
+    places: Mapping[str, int]
+    change: int
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What the System screen says of the installation: versions by name, and the bytes of the store."""
 
@@ -121,6 +136,7 @@ class Feed:
         self._engine_pid = engine_pid
         self._opened: contextlib.ExitStack | None = None
         self._questions: tuple[Reader, Operator] | None = None
+        self._jobs: Jobs | None = None
         self._has_looked = False
         self._pid: int | None = None
         self._looked_s = float("-inf")
@@ -136,7 +152,7 @@ class Feed:
             try:
                 yield _Poll(self, changes)
             finally:
-                self._opened = self._questions = None
+                self._opened = self._questions = self._jobs = None
 
     def alert(self, alert_id: str) -> AlertDetail:
         """One alert in full."""
@@ -209,6 +225,59 @@ class Feed:
         """
         return self._operating().act(alert_id, kind, value, at_us=self.clock(), seen_id=seen_id)
 
+    def jobs(self, terms: str, seen_change: int) -> JobsNow | None:
+        """The quantum jobs that fit, if any job changed since ``seen_change``."""
+        from pandora_core.store.job_rows import JobFilter
+
+        jobs = self._job_queue()
+        change = jobs.newest_change()
+        if change == seen_change:
+            return None
+        found = jobs.find(JobFilter.parse(terms), now_us=self.clock(), limit=MOST_JOBS)
+        places = {job.id: place for job in found if (place := jobs.position(job)) is not None}
+        return JobsNow(tuple(found), places, change)
+
+    def job(self, job_id: str) -> JobDetail:
+        """One quantum job with what came of it."""
+        import msgspec
+
+        from pandora_core.quantum.jobs import JobResult
+        from pandora_tui.job_story import JobDetail
+
+        jobs = self._job_queue()
+        job, result = jobs.get(job_id), jobs.result(job_id)
+        read = None if result is None else msgspec.json.decode(result, type=JobResult)
+        return JobDetail(job, jobs.position(job), read, jobs.log(job_id))
+
+    def submit_job(self, file: str, kind: str, backend: str, shots: str) -> Job:
+        """Put a job into the queue, as ``pandora jobs submit`` does.
+
+        Raises:
+            ConfigError: the file cannot be read, or nothing can run it.
+            RefusedError: it would take more memory than workers may have.
+        """
+        from pandora_core import bootstrap, jobdesk
+        from pandora_core.quantum.jobs import Payload, RunOptions, work_of
+
+        path = Path(file.strip()).expanduser()
+        try:
+            text = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"cannot be read: {error}", where=str(path)) from error
+        payload = Payload(work_of(kind.strip(), text), RunOptions(shots=int(shots)), backend.strip())
+        settings = bootstrap.settings_of(self.data)
+        return jobdesk.submit(self._job_queue(), jobdesk.prepared(settings, payload, label=path.stem))
+
+    def cancel_job(self, job_id: str) -> None:
+        """Cancel a job: one that waits at once, one that runs by whoever runs the queue."""
+        self._job_queue().cancel([job_id], actor=self.actor, at_us=self.clock())
+
+    def rerun_job(self, job_id: str, backend: str) -> Job:
+        """Submit a finished job anew, on the same backend or another."""
+        from pandora_core import bootstrap, jobdesk
+
+        return jobdesk.again(bootstrap.settings_of(self.data), self._job_queue(), job_id, backend)
+
     def suppress(self, entity: str, detector: str, reason: str, days: int) -> Action:
         """Hear no more of what a detector finds of an entity, for some days of the logs' own time.
 
@@ -255,16 +324,22 @@ class Feed:
             if self._opened is None:
                 raise StoreError("the store is not open yet", where=str(self.data), hint="try again in a moment")
             from pandora_core import bootstrap
+            from pandora_core.store.jobs import Jobs
             from pandora_core.store.reader import Reader
 
             store = self._opened.enter_context(bootstrap.opened(self.data))
-            self._questions = Reader(store), bootstrap.operator_of(store)
+            self._questions, self._jobs = (Reader(store), bootstrap.operator_of(store)), Jobs(store)
 
     def _reading(self) -> Reader:
         return self._ready()[0]
 
     def _operating(self) -> Operator:
         return self._ready()[1]
+
+    def _job_queue(self) -> Jobs:
+        self.prepare()
+        assert self._jobs is not None
+        return self._jobs
 
     def _ready(self) -> tuple[Reader, Operator]:
         self.prepare()
