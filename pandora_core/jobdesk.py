@@ -14,13 +14,17 @@ from typing import TYPE_CHECKING
 
 from pandora_core import bootstrap, process
 from pandora_core.config import Settings
+from pandora_core.errors import RefusedError
 from pandora_core.store.job_rows import DEFAULT_PRIORITY, NO_ENGINE, Job, NewJob
 
 if TYPE_CHECKING:  # imported where they are used: commands answer --help without them
+    from pandora_core.quantum.ibm import Access
     from pandora_core.quantum.jobs import Payload
     from pandora_core.quantum.queue import Queue, QueueOptions, Remote
     from pandora_core.store.jobs import Jobs
 
+ENTRY = "ibm-quantum"
+"""What the vault keeps IBM's token under."""
 LINGER_S = 60.0
 """How long a process that runs the queue stays, its worker warm, when there is nothing to do."""
 _LOOK_S = 0.1
@@ -47,11 +51,13 @@ def prepared(
 
     Raises:
         ConfigError: it cannot be run by anything.
-        RefusedError: it would take more memory than workers may have.
+        RefusedError: it would take more memory than workers may have, or a network that is not to be used.
     """
     from pandora_core.quantum import backends, jobs
 
     backends.check_name(payload.backend)
+    if settings.air_gapped and payload.backend.partition(":")[0] == "ibm":
+        raise RefusedError("there is no network here (air_gapped)", where=payload.backend, hint="--backend aer")
     limit = _options(settings).memory_bytes
     reason = "" if is_tended(settings.data) else NO_ENGINE
     return jobs.new_job(
@@ -84,7 +90,7 @@ def is_tended(data: Path) -> bool:
 
 
 def wait_for(settings: Settings, jobs: Jobs, ids: Sequence[str], seen: Callable[[Job], None]) -> list[Job]:
-    """Wait until jobs are final, and run the queue here whenever nobody else does.
+    """Wait until jobs are final, and run the queue here whenever neither an engine nor anybody else does.
 
     ``seen`` is called with every job of them whenever it has changed.
     """
@@ -99,9 +105,10 @@ def wait_for(settings: Settings, jobs: Jobs, ids: Sequence[str], seen: Callable[
         return all(job.state.is_final for job in found)
 
     while not is_over():
-        with process.worker_lock(settings.data) as mine:
-            if mine:
-                queue_of(settings, jobs).run(is_over)
+        if process.running_pid(settings.data) is None:  # else the engine has it run
+            with process.worker_lock(settings.data) as mine:
+                if mine:
+                    queue_of(settings, jobs).run(is_over)
         time.sleep(_LOOK_S)
     return [jobs.get(job_id) for job_id in ids]
 
@@ -157,6 +164,21 @@ def _machine_bytes() -> int:
 
 
 def _remote(settings: Settings, jobs: Jobs) -> Remote:
-    from pandora_core.quantum.queue import AirGapped
+    """In the air gap nothing of IBM's client is ever loaded."""
+    if settings.air_gapped:
+        from pandora_core.quantum.queue import AirGapped
 
-    return AirGapped(jobs)
+        return AirGapped(jobs)
+    from pandora_core.quantum.remote import RemoteDesk
+
+    return RemoteDesk(jobs, lambda: _access(settings), settings.data / "ibm.log", bootstrap.now_us)
+
+
+def _access(settings: Settings) -> Access:
+    """Raises the errors of the vault's ``token``: locked, or not there."""
+    from pandora_core.quantum.ibm import Access
+    from pandora_core.vault.client import token
+
+    with token(settings.data, ENTRY) as secret:
+        text = bytes(secret.view).decode()
+    return Access(text, settings.ibm_instance, settings.ibm_url, settings.ibm_proxy)

@@ -83,6 +83,9 @@ class RunOptions(msgspec.Struct, frozen=True):
     seed: int = 0
     level: int = 1
     mitigation: str = "none"
+    dynamical_decoupling: bool = False
+    """On IBM's machines; likewise twirling of gates."""
+    twirling: bool = False
 
 
 class Payload(msgspec.Struct, frozen=True):
@@ -173,6 +176,8 @@ def needs_of(payload: Payload) -> Needs:
     if not 1 <= circuits <= MAX_CIRCUITS:
         raise ConfigError(f"{circuits} circuits: between 1 and {MAX_CIRCUITS} fit in a job", where="job")
     if payload.backend.partition(":")[0] == "ibm":
+        if payload.options.mitigation != "none" or payload.options.shots < 1:
+            raise ConfigError("shots, and no mitigation but dynamical decoupling and twirling", where="ibm job")
         return Needs(qubits, circuits, 0)
     copies = 3 if payload.backend == "statevector" else 2
     return Needs(qubits, circuits, _BASE_BYTES + (copies * 16 << min(qubits, 60)))

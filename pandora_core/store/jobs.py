@@ -206,12 +206,13 @@ class Jobs:
         )
 
     def attached(self, job_id: str, remote_id: str, remote_backend: str, facts: JobFacts | None = None) -> bool:
-        """The remote job of an intent is known: INITIALIZING → QUEUED, over there."""
+        """The remote job of an intent is known (or it is another one): QUEUED, over there."""
         known: dict[str, Any] = {} if facts is None else {"facts": _encode(facts).decode()}
         return self._move(
             job_id,
-            (JobState.INITIALIZING,),
+            OPEN,
             durable=True,
+            conditions=(_t.intent_at_us.is_not(None),),
             state=JobState.QUEUED.value,
             remote_id=remote_id,
             remote_backend=remote_backend,

@@ -1,0 +1,165 @@
+"""The life of a job on IBM's machines, with the real client against a stand-in on loopback."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from queueing import Desk, now_us
+
+from pandora_core.errors import VaultLockedError
+from pandora_core.quantum.ibm import Access
+from pandora_core.quantum.remote import RemoteDesk, RemoteOptions
+from pandora_core.store.job_rows import Job, JobState
+from tests import ibm_stand_in
+from tests.ibm_stand_in import Platform, Server
+
+OPTIONS = RemoteOptions(deadline_s=10.0, poll_s=0.05, grace_s=1.0)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        os.environ.pop(name, None)
+    made = ibm_stand_in.serve()
+    yield made
+    made.shutdown()
+    made.server_close()
+
+
+@pytest.fixture
+def platform(server: Server) -> Platform:
+    server.platform = Platform()
+    return server.platform
+
+
+@pytest.fixture
+def desk(tmp_path: Path, platform: Platform) -> Iterator[Desk]:
+    made = Desk(tmp_path)
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
+def remote(desk: Desk, server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[RemoteDesk]:
+    made = remote_of(desk, server, monkeypatch)
+    yield made
+    made.close()
+
+
+def remote_of(desk: Desk, server: Server, monkeypatch: pytest.MonkeyPatch) -> RemoteDesk:
+    monkeypatch.setenv("IAM_URL", server.url)
+    monkeypatch.setenv("NO_PROXY", "")
+    access = Access("token", ibm_stand_in.CRN, "http://cloud.test", server.url)
+    return RemoteDesk(desk.jobs, lambda: access, desk.data / "ibm.log", now_us, OPTIONS)
+
+
+def alive(platform: Platform, job: Job) -> list[str]:
+    return [each["id"] for each in platform.of_tag(job.tag) if each["state"]["status"] != "Cancelled"]
+
+
+def test_a_job_is_submitted_polled_and_read_back_as_hardware(
+    desk: Desk, remote: RemoteDesk, platform: Platform
+) -> None:
+    job = desk.submit(backend="ibm")
+    with desk.queue(remote=remote) as queue:
+        (done,) = desk.finished(queue, job)
+    assert (done.state, done.reason) == (JobState.DONE, "")
+    assert (done.facts.simulated, done.facts.label) == (False, "hardware: ibm_manila")
+    assert done.facts.two_qubit_gates == 1
+    assert done.facts.remote["usage"]["quantum_seconds"] == 1
+    assert len(alive(platform, job)) == 1
+    assert done.remote_id == alive(platform, job)[0]
+    assert b'"counts":[{' in (desk.jobs.result(job.id) or b"")
+
+
+@pytest.mark.parametrize("fault", ["lost", "dropped"])
+def test_a_lost_reply_leaves_one_job_over_there(
+    fault: str, desk: Desk, remote: RemoteDesk, platform: Platform
+) -> None:
+    platform.faults, platform.queue_s = [fault, fault], 3.0
+    job = desk.submit(backend="ibm")
+    with desk.queue(remote=remote) as queue:
+        (done,) = desk.finished(queue, job)
+    assert done.state is JobState.DONE
+    assert len(platform.of_tag(job.tag)) > 1
+    assert alive(platform, job) == [done.remote_id]
+
+
+def test_a_job_that_fails_over_there_is_an_error_with_its_reason(
+    desk: Desk, remote: RemoteDesk, platform: Platform
+) -> None:
+    platform.fails = True
+    job = desk.submit(backend="ibm:ibm_manila")
+    with desk.queue(remote=remote) as queue:
+        (ended,) = desk.finished(queue, job)
+    assert ended.state is JobState.ERROR
+    assert "cold no more" in ended.reason
+
+
+def test_cancelling_reaches_the_machine_and_409_and_404_are_no_trouble(
+    desk: Desk, remote: RemoteDesk, platform: Platform
+) -> None:
+    platform.queue_s = 30.0
+    first, gone = desk.submit(backend="ibm"), desk.submit(backend="ibm")
+    with desk.queue(remote=remote) as queue:
+        desk.until(queue, lambda: all(desk.jobs.get(each.id).remote_state for each in (first, gone)))
+        lost_id = desk.jobs.get(gone.id).remote_id
+        assert lost_id is not None
+        del platform.jobs[lost_id]
+        platform.cancel(platform.of_tag(first.tag)[0])  # so that our own cancel meets 409
+        desk.jobs.cancel([first.id], actor="bob", at_us=now_us())
+        one, other = desk.finished(queue, first, gone)
+    assert (one.state, one.reason) == (JobState.CANCELLED, "cancelled by bob")
+    assert (other.state, other.reason) == (JobState.ERROR, "IBM no longer knows the job")
+
+
+def test_a_killed_client_and_a_new_queue_find_the_job_again(
+    desk: Desk, server: Server, monkeypatch: pytest.MonkeyPatch, platform: Platform
+) -> None:
+    platform.queue_s = 2.0
+    job = desk.submit(backend="ibm")
+    first = remote_of(desk, server, monkeypatch)
+    with desk.queue(remote=first) as queue:
+        desk.until(queue, lambda: bool(platform.of_tag(job.tag)))  # the reply may be on its way
+        assert first.client_pid is not None
+        os.kill(first.client_pid, signal.SIGKILL)
+    second = remote_of(desk, server, monkeypatch)
+    with desk.queue(remote=second) as queue:
+        (done,) = desk.finished(queue, job)
+    assert done.state is JobState.DONE
+    assert alive(platform, job) == [done.remote_id]
+
+
+def test_a_late_answer_is_not_waited_for(
+    desk: Desk, server: Server, monkeypatch: pytest.MonkeyPatch, platform: Platform
+) -> None:
+    platform.faults, platform.queue_s = ["slow"], 8.0
+    job = desk.submit(backend="ibm")
+    monkeypatch.setenv("IAM_URL", server.url)
+    access = Access("token", ibm_stand_in.CRN, "http://cloud.test", server.url)
+    hasty = RemoteDesk(desk.jobs, lambda: access, desk.data / "ibm.log", now_us, OPTIONS._replace(deadline_s=3.0))
+    with desk.queue(remote=hasty) as queue:
+        (done,) = desk.finished(queue, job)
+    assert done.state is JobState.DONE
+    assert alive(platform, job) == [done.remote_id]
+
+
+def test_a_locked_vault_keeps_the_job_waiting_and_says_so(desk: Desk) -> None:
+    def locked() -> Access:
+        raise VaultLockedError("the vault is locked")
+
+    job = desk.submit(backend="ibm")
+    remote = RemoteDesk(desk.jobs, locked, desk.data / "ibm.log", now_us, OPTIONS)
+    with desk.queue(remote=remote) as queue:
+        for _ in range(3):
+            queue.step()
+    waits = desk.jobs.get(job.id)
+    assert (waits.state, waits.reason, remote.client_pid) == (JobState.QUEUED, "vault locked", None)
+
+
+def test_the_token_is_in_no_text_of_its_access() -> None:
+    assert "s3cret" not in repr(Access("s3cret"))
