@@ -3,6 +3,6 @@
 Pure cryptography and encoding, from the bottom up: ``secret`` (memory), ``providers`` (ML-KEM and ML-DSA), ``kdf``,
 ``profiles``, ``envelope``, ``hpke``, ``recipients``; then what is stored: ``slots``, ``keyring``, ``header``,
 ``entry``, ``manifest``, ``audit``, ``witness``; then files: ``stream``, ``sealed``, ``age``, ``bundle``. Above lies
-what owns ``vault.db``: ``database``, ``ledger``, ``contents``, ``rekey``, ``verification``, ``safe``, ``vault``; and
-the agent, the only process that opens it.
+what owns ``vault.db``: ``database``, ``ledger``, ``contents``, ``rekey``, ``verification``, ``safe``,
+``rotation``, ``vault``; and the agent, the only process that opens it.
 """

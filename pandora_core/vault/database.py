@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Self
+from weakref import WeakValueDictionary
 
 from pandora_core.errors import PandoraError, RefusedError, TamperedError, VaultError, VaultFormatError
 from pandora_core.vault import private_files
@@ -149,7 +150,7 @@ class Database:
         """
         private_files.check_folder(path.parent)
         with _explained(path), contextlib.ExitStack() as undo:
-            undo.enter_context(_only_here(path))
+            undo.callback(_Claim(path).end)
             _check_first_page(path)
             connection = undo.enter_context(contextlib.closing(_connect(path)))
             _set_up(connection)
@@ -364,20 +365,23 @@ _SELECT_ENTRIES = "SELECT id, version, epoch, name_tag, wrapped, meta, secret FR
 _SELECT_ENTRY = f"{_SELECT_ENTRIES} WHERE id = ? AND version = ?"
 
 
-_open_here: set[Path] = set()
+class _Claim:
+    """The right of one connection to a file: closing any other descriptor of it would give up its lock (POSIX).
+
+    Kept by who has the connection alone, so that it falls with them, however that ends.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._place = path.resolve()
+        if _claims.setdefault(self._place, self) is not self:
+            raise VaultError("the vault is open in this process already", where=str(path))
+
+    def end(self) -> None:
+        if _claims.get(self._place) is self:
+            del _claims[self._place]
 
 
-@contextlib.contextmanager
-def _only_here(path: Path) -> Iterator[None]:
-    """One connection to a file in a process: closing any other descriptor of it would give up its lock (POSIX)."""
-    place = path.resolve()
-    if place in _open_here:
-        raise VaultError("the vault is open in this process already", where=str(path))
-    _open_here.add(place)
-    try:
-        yield
-    finally:
-        _open_here.discard(place)
+_claims: WeakValueDictionary[Path, _Claim] = WeakValueDictionary()
 
 
 def _connect(path: Path) -> sqlite3.Connection:

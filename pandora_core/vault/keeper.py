@@ -33,6 +33,7 @@ class Keeper:
         self._passed_s = passed_s
         self._opening = threading.Lock()
         self._unlocking = threading.Lock()
+        self._making = threading.Lock()
         self._vault: Vault | None = None
         self._found: Unlocked | None = None
         self._used_s = passed_s()
@@ -48,7 +49,8 @@ class Keeper:
         """
         with self._opening:
             if self._vault is None:
-                if not os.path.lexists(self._path):
+                # One that is being made is opened by who makes it.
+                if self._making.locked() or not os.path.lexists(self._path):
                     raise NotFoundError("there is no vault yet", where=str(self._path), hint="pandora vault init")
                 self._vault = Vault.open(self._path, provider=providers.choose())
             return self._vault
@@ -75,12 +77,16 @@ class Keeper:
         Raises:
             RefusedError: there is one.
         """
-        with self._opening:
-            if self._vault is not None or os.path.lexists(self._path):
-                raise RefusedError("there is a vault already", where=str(self._path))
-            self._vault = Vault.create(
+        with self._making:
+            with self._opening:
+                if self._vault is not None or os.path.lexists(self._path):
+                    raise RefusedError("there is a vault already", where=str(self._path))
+            # Argon2id takes a second, in which others are told that there is none yet.
+            made = Vault.create(
                 self._path, credentials, by=by, profile=profile_by_name(profile), provider=providers.choose()
             )
+            with self._opening:
+                self._vault = made
         self.touch()
 
     def unlock(self, way: Way, lock_after_s: float, by: Actor) -> None:
@@ -151,9 +157,9 @@ class Keeper:
 
     @property
     def is_needed(self) -> bool:
-        """Whether leaving would end something: it is unlocked, unlocking or leased."""
+        """Whether leaving would end something: it is unlocked, unlocking, being made or leased."""
         is_unlocked = self._vault is not None and self._vault.is_unlocked
-        return bool(is_unlocked or len(self.leases) or self._unlocking.locked())
+        return bool(is_unlocked or len(self.leases) or self._unlocking.locked() or self._making.locked())
 
     def close(self) -> None:
         """End the leases, lock, and let go of the file."""

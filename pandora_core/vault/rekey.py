@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import NamedTuple
 
 from pandora_core.errors import OpenFailedError, RefusedError
 from pandora_core.vault import slots, unlocking
@@ -34,20 +35,31 @@ def new_epoch(change: Change, ledger: Ledger, contents: Contents, old: Keys) -> 
     return new
 
 
+class Renewed(NamedTuple):
+    """The keys to go on with, and the slots that were removed."""
+
+    keys: Keys
+    removed: list[Slot]
+
+
 def new_master(
     change: Change,
     ledger: Ledger,
     contents: Contents,
     provider: Provider,
     old: Keys,
-    kept: Sequence[tuple[Slot, Credentials]],
-) -> tuple[Keys, list[Slot]]:
-    """New master key, KEK, audit and index keys, recipient and bundle seeds; the keys to go on with, and the slots
+    master: Secret,
+    wrapped: Sequence[Slot],
+) -> Renewed:
+    """New KEK, audit and index keys, recipient and bundle seeds under a new master key, which stays the caller's.
 
-    that were removed. ``kept`` says which slot opens with what, see :func:`match`.
+    ``wrapped`` are the slots of passphrases and key files that stay, see :func:`wrap_again`.
+
+    Raises:
+        RefusedError: no slot would be left.
     """
     header, epoch = ledger.header, ledger.header.epoch + 1
-    with _wiped_on_error(_copy(old, Secret.random(KEY_BYTES), Secret.random(KEY_BYTES), ledger)) as new:
+    with _wiped_on_error(_copy(old, Secret.copy_of(master.view), Secret.random(KEY_BYTES), ledger)) as new:
         _renew(new.keyring, header, epoch)
         public = public_keys(provider, header.profile, new.keyring)
         change.put_header(
@@ -62,8 +74,8 @@ def new_master(
             )
         )
         _rewrap(change, ledger, contents, old, header, new)
-        removed = _rewrap_slots(change, ledger, provider, old, header, new, kept)
-    return new, removed
+        removed = _rewrap_slots(change, ledger, provider, old, header, new, wrapped)
+    return Renewed(new, removed)
 
 
 def new_signing(change: Change, ledger: Ledger, provider: Provider, old: Keys, last: Manifest) -> Keys:
@@ -81,16 +93,15 @@ def new_signing(change: Change, ledger: Ledger, provider: Provider, old: Keys, l
 
 
 def match(
-    provider: Provider, ledger: Ledger, master: Secret, ways: Sequence[Credentials]
+    provider: Provider, candidates: Sequence[Slot], master: Secret, ways: Sequence[Credentials]
 ) -> list[tuple[Slot, Credentials]]:
     """Which slots the passphrases and key files open; about a second for each try of a passphrase.
 
     Raises:
         RefusedError: one of them opens none.
     """
-    matched: list[tuple[Slot, Credentials]] = []
+    left, matched = list(candidates), []
     for way in ways:
-        left = [slot for slot, _ in ledger.slots.values() if slot not in [each for each, _ in matched]]
         try:
             found = unlocking.find_master(provider, left, way)
         except OpenFailedError:
@@ -100,8 +111,14 @@ def match(
         with found.master:
             if found.master != master:
                 raise OpenFailedError
+        left.remove(found.slot)
         matched.append((found.slot, way))
     return matched
+
+
+def wrap_again(kept: Sequence[tuple[Slot, Credentials]], generation: int, master: Secret) -> list[Slot]:
+    """The same slots around a new master key; about a second for each passphrase."""
+    return [_wrap(slot, generation, master, way) for slot, way in kept]
 
 
 def label_context(header: Header, slot: Slot) -> Context:
@@ -140,12 +157,14 @@ def _rewrap_slots(
     old: Keys,
     before: Header,
     new: Keys,
-    kept: Sequence[tuple[Slot, Credentials]],
+    wrapped: Sequence[Slot],
 ) -> list[Slot]:
-    ways = {slot.place.slot_id: way for slot, way in kept}
-    removed = []
+    """Keep the slots that are wrapped, wrap those of public keys, and remove the others; these are returned."""
+    staying, removed = {slot.place.slot_id: slot for slot in wrapped}, []
     for slot, row in list(ledger.slots.values()):
-        again = _wrap_again(provider, slot, ledger.header.generation, new.master, ways.get(slot.place.slot_id))
+        again = staying.get(slot.place.slot_id)
+        if slot.addressed is not None:
+            again = slots.rewrap(provider, slot, ledger.header.generation, new.master)
         if again is None:
             change.remove_slot(slot.place.slot_id)
             removed.append(slot)
@@ -156,16 +175,9 @@ def _rewrap_slots(
     return removed
 
 
-def _wrap_again(
-    provider: Provider, slot: Slot, generation: int, master: Secret, way: Credentials | None
-) -> Slot | None:
-    if slot.addressed is not None:
-        return slots.rewrap(provider, slot, generation, master)
-    if way is None:
-        return None
-    cost = slot.stretch.cost if slot.stretch else None
-    place = replace(slot.place, generation=generation)
-    return slots.wrap_for_credentials(place, master, way, cost or Argon2Cost())
+def _wrap(slot: Slot, generation: int, master: Secret, way: Credentials) -> Slot:
+    cost = slot.stretch.cost if slot.stretch else Argon2Cost()
+    return slots.wrap_for_credentials(replace(slot.place, generation=generation), master, way, cost)
 
 
 def _moved_label(old: Keys, before: Header, new: Keys, after: Header, slot: Slot, note: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Owns the safe of a vault: ``vault.db``, locked or unlocked; its entries, slots, keys, audit trail and checks."""
+"""Owns the safe of a vault: ``vault.db``, locked or unlocked; its commits, its audit trail, and its checks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,7 +15,6 @@ from typing import Any, Self
 import msgspec
 
 from pandora_core.errors import (
-    NotFoundError,
     OpenFailedError,
     RefusedError,
     TamperedError,
@@ -23,7 +22,6 @@ from pandora_core.errors import (
     VaultLockedError,
 )
 from pandora_core.vault import (
-    contents,
     creation,
     deposits,
     providers,
@@ -34,8 +32,8 @@ from pandora_core.vault import witness as witness_forms
 from pandora_core.vault.audit import Record, follow, open_record
 from pandora_core.vault.contents import Contents
 from pandora_core.vault.creation import FirstSlot
-from pandora_core.vault.database import DEPOSITS_LIMIT, SLOTS_LIMIT, Database
-from pandora_core.vault.envelope import ID_BYTES, open_envelope
+from pandora_core.vault.database import Database
+from pandora_core.vault.envelope import open_envelope
 from pandora_core.vault.kdf import Argon2Cost
 from pandora_core.vault.keys import Keys
 from pandora_core.vault.ledger import KEYRING, Change, Ledger
@@ -44,20 +42,13 @@ from pandora_core.vault.private_files import settle, spare_name
 from pandora_core.vault.profiles import HIGH, Profile
 from pandora_core.vault.providers import Provider
 from pandora_core.vault.reads import Reads
-from pandora_core.vault.secret import random_bytes
-from pandora_core.vault.slots import Credentials, Place, Slot
+from pandora_core.vault.slots import Slot
 from pandora_core.vault.unlocking import NewWay, Way
 from pandora_core.vault.verification import Inspection
 from pandora_core.vault.views import (
     Actor,
     AuditEntry,
-    Changes,
-    Draft,
-    Entry,
-    NewSlot,
-    OpenedEntry,
     PublicInfo,
-    Rekeyed,
     SlotInfo,
     Status,
     Unlocked,
@@ -82,6 +73,7 @@ class Safe:
 
     def __init__(self, database: Database, ledger: Ledger, provider: Provider, clock: Clock) -> None:
         self._lock = threading.RLock()
+        self._stretching = threading.Lock()  # one Argon2id at a time, for its memory; taken before the other
         self._database = database
         self._ledger = ledger
         self._provider = provider
@@ -170,10 +162,11 @@ class Safe:
             OpenFailedError: no slot opens with it, or what is inside was changed.
             TamperedError: the public keys do not belong to the seeds inside.
         """
-        with self._lock:
-            header, sealed = self._ledger.header, self._database.key(KEYRING)
-            slots = [slot for slot, _ in self._ledger.slots.values()]
-        found = unlocking.find_master(self._provider, slots, way)
+        with self._stretching:
+            with self._lock:
+                header, sealed = self._ledger.header, self._database.key(KEYRING)
+                slots = [slot for slot, _ in self._ledger.slots.values()]
+            found = unlocking.find_master(self._provider, slots, way)
         try:
             keys = Keys.open(self._provider, header, sealed, found.master)
         except BaseException:
@@ -253,152 +246,10 @@ class Safe:
             signer_fingerprint=signer_digest(public.signer).hex(),
         )
 
-    def put(self, draft: Draft, *, by: Actor) -> Entry:
-        """A new entry, durable when this returns.
-
-        Raises:
-            RefusedError: there is an entry of that name.
-            VaultFormatError: a name, kind or length is not allowed.
-        """
-        with self._change("put", draft.name, by) as change:
-            meta = contents.meta_of(draft, change.at_ms)
-            return self._contents.insert(change, self._unlocked(), meta, draft.fields)
-
-    def get(self, name: str, *, by: Actor, version: int | None = None) -> OpenedEntry:
-        """An entry with its values; audited together with other reads (:meth:`write_reads`).
-
-        Raises:
-            NotFoundError: no such entry or version.
-            OpenFailedError: it was changed.
-            TamperedError: its row is not the one that was signed.
-        """
-        with self._lock:
-            opened = self._contents.open(self._unlocked(), name, version)
-            try:
-                if self._reads.note(by, opened.entry.name, self._clock()):
-                    self._write_reads()
-            except BaseException:
-                opened.wipe()
-                raise
-            return opened
-
-    def list(self) -> builtins.list[Entry]:
-        """Every entry in its newest version, by name; without the values."""
-        with self._lock:
-            return self._contents.all(self._unlocked())
-
-    def find(self, words: str) -> builtins.list[Entry]:
-        """Entries in whose name, kind, tags or note every one of the words occurs, whatever its case."""
-        wanted = words.casefold().split()
-        return [each for each in self.list() if contents.has_words(each.meta, wanted)]
-
-    def history(self, name: str) -> builtins.list[Entry]:
-        """Every version of an entry, newest first; without the values."""
-        with self._lock:
-            return self._contents.history(self._unlocked(), name)
-
-    def edit(self, name: str, changes: Changes, *, by: Actor) -> Entry:
-        """A new version of an entry; those before stay in its history.
-
-        Raises:
-            NotFoundError: no such entry, or a field to be removed is not there.
-            RefusedError: there is another entry of the new name.
-        """
-        with self._change("edit", name, by) as change:
-            return self._contents.edit(change, self._unlocked(), name, changes)
-
-    def remove(self, name: str, *, by: Actor) -> None:
-        """Take an entry away with all its versions; SQLite overwrites what it frees (``secure_delete``).
-
-        Raises:
-            NotFoundError: no such entry.
-        """
-        with self._change("remove", name, by) as change:
-            self._contents.remove(change, self._unlocked(), name)
-
-    def deposit(self, draft: Draft, *, by: Actor) -> None:
-        """Leave an entry that only an unlock can read; works while locked, and is no part of what is signed.
-
-        Raises:
-            RefusedError: too many deposits wait already.
-        """
-        with self._lock:
-            header, at_ms = self._ledger.header, self._clock()
-            if self._database.deposit_count() >= DEPOSITS_LIMIT:
-                raise RefusedError("too many deposits wait already", hint="unlock the vault, which takes them in")
-            deposit = deposits.seal(self._provider, header, draft, by, at_ms)
-            with self._database.transaction():
-                self._database.put_deposit(random_bytes(ID_BYTES), deposit)
-
     def slots(self) -> builtins.list[SlotInfo]:
         """The ways in; with their labels while unlocked."""
         with self._lock:
             return [self._describe(slot) for slot, _ in self._ledger.slots.values()]
-
-    def add_slot(self, way: NewWay, *, by: Actor, label: str = "", cost: Argon2Cost | None = None) -> NewSlot:
-        """Another way in. For ``shares.Terms`` the words are returned, this once.
-
-        Raises:
-            RefusedError: there are 16 slots already.
-            VaultFormatError: a recipient of another suite than the profile's.
-        """
-        with self._lock:
-            keys, header = self._unlocked(), self._ledger.header
-            if len(self._ledger.slots) >= SLOTS_LIMIT:
-                raise RefusedError(f"there are {SLOTS_LIMIT} slots already", hint="remove one first")
-            place = Place(header.profile, header.vault_id, random_bytes(ID_BYTES), header.generation)
-            made = unlocking.make_slot(self._provider, place, keys.master, way, cost or Argon2Cost())
-            with self._change("slot-add", place.slot_id.hex(), by, type=made.slot.type.name.lower()) as change:
-                change.put_slot(made.slot, rekey.seal_label(keys, header, made.slot, label.encode()))
-            return NewSlot(self._describe(made.slot), made.mnemonics)
-
-    def remove_slot(self, slot_id: bytes, *, by: Actor) -> None:
-        """Take a way in away. Who kept the master key is shut out only by :meth:`rotate_master`.
-
-        Raises:
-            NotFoundError: no such slot.
-            RefusedError: it is the last one.
-        """
-        with self._change("slot-remove", slot_id.hex(), by) as change:
-            if slot_id not in self._ledger.slots:
-                raise NotFoundError("no such slot", hint="pandora vault slots")
-            if len(self._ledger.slots) == 1:
-                raise RefusedError("it is the last way in", hint="add another slot first")
-            change.remove_slot(slot_id)
-
-    def rotate_epoch(self, *, by: Actor) -> Rekeyed:
-        """A new epoch: every DEK and the keyring are wrapped anew, no value is sealed again."""
-        with self._lock:
-            with self._change("rekey", "epoch", by) as change:
-                new = rekey.new_epoch(change, self._ledger, self._contents, self._unlocked())
-            return self._go_on_with(new)
-
-    def rotate_master(self, ways: Sequence[Credentials], *, by: Actor) -> Rekeyed:
-        """A new master key, and new recipient and bundle seeds: for after a slot was removed from somebody.
-
-        ``ways`` are the passphrases and key files of the slots that are to stay; slots of recipients and shares stay
-        without them, other slots are removed.
-
-        Raises:
-            RefusedError: no slot would be left, or one of the ways opens none.
-        """
-        with self._lock:
-            old = self._unlocked()
-            kept = rekey.match(self._provider, self._ledger, old.master, ways)
-            labels = {each.id: each for each in self.slots()}
-            with self._change("rekey", "master", by) as change:
-                new, removed = rekey.new_master(change, self._ledger, self._contents, self._provider, old, kept)
-            return self._go_on_with(new, tuple(labels[slot.place.slot_id] for slot in removed))
-
-    def rotate_signing(self, *, by: Actor) -> Rekeyed:
-        """A new signing key, with a handover that both keys sign."""
-        with self._lock:
-            last = self._ledger.manifest
-            if last is None:
-                raise TamperedError("the vault has no manifest")
-            with self._change("rekey", "signing", by) as change:
-                new = rekey.new_signing(change, self._ledger, self._provider, self._unlocked(), last)
-            return self._go_on_with(new)
 
     def verify(self, witness: str = "") -> Verification:
         """Read the whole file again: structure, tables, every manifest and audit record, and every entry if unlocked.
@@ -478,13 +329,6 @@ class Safe:
         if keys is not None:
             keys.wipe()
         self._contents.forget()
-
-    def _go_on_with(self, keys: Keys, removed: tuple[SlotInfo, ...] = ()) -> Rekeyed:
-        """Take the keys of a rekey that is committed."""
-        old, self._keys = self._keys, keys
-        if old is not None:
-            old.wipe()
-        return Rekeyed(self._ledger.header.epoch, self._ledger.header.generation, removed)
 
     @contextlib.contextmanager
     def _change(self, kind: str, subject: str, by: Actor, **details: Any) -> Iterator[Change]:

@@ -1,7 +1,8 @@
-"""Owns the vault: a safe (``vault.db``), and what goes in and out of it as files: evidence, bundles, backups."""
+"""Owns the vault: the entries in a safe (``vault.db``), and what goes in and out of it as files."""
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import os
 from collections.abc import Iterable, Sequence
@@ -15,6 +16,7 @@ from pandora_core.vault import (
     bundle,
     carrying,
     contents,
+    deposits,
     evidence,
     portable,
     sealed,
@@ -23,27 +25,110 @@ from pandora_core.vault.age_keys import AgeIdentity, PostQuantumIdentity
 from pandora_core.vault.bundle import Outgoing
 from pandora_core.vault.carrying import Incoming, Taken
 from pandora_core.vault.contents import checked_name
+from pandora_core.vault.database import DEPOSITS_LIMIT
+from pandora_core.vault.envelope import ID_BYTES
 from pandora_core.vault.private_files import settle, spare_name
 from pandora_core.vault.recipients import Identity, Recipient
-from pandora_core.vault.safe import Clock, Safe, now_ms
+from pandora_core.vault.rotation import RotatingSafe
+from pandora_core.vault.safe import Clock, now_ms
 from pandora_core.vault.sealed import Destination, Note
-from pandora_core.vault.secret import Secret
+from pandora_core.vault.secret import Secret, random_bytes
 from pandora_core.vault.stream import Sink, Source
 from pandora_core.vault.views import (
     Actor,
+    Changes,
     Custody,
     Draft,
+    Entry,
     Imported,
+    OpenedEntry,
 )
 
 __all__ = ["Clock", "Vault", "now_ms"]
 
 
-class Vault(Safe):
+class Vault(RotatingSafe):
     """A vault that is open in this process; see :class:`~pandora_core.vault.safe.Safe` for how it is to be used.
 
     Files of any size stream outside of the lock: others work on, and may even lock the vault, meanwhile.
     """
+
+    def put(self, draft: Draft, *, by: Actor) -> Entry:
+        """A new entry, durable when this returns.
+
+        Raises:
+            RefusedError: there is an entry of that name.
+            VaultFormatError: a name, kind or length is not allowed.
+        """
+        with self._change("put", draft.name, by) as change:
+            meta = contents.meta_of(draft, change.at_ms)
+            return self._contents.insert(change, self._unlocked(), meta, draft.fields)
+
+    def get(self, name: str, *, by: Actor, version: int | None = None) -> OpenedEntry:
+        """An entry with its values; audited together with other reads (:meth:`write_reads`).
+
+        Raises:
+            NotFoundError: no such entry or version.
+            OpenFailedError: it was changed.
+            TamperedError: its row is not the one that was signed.
+        """
+        with self._lock:
+            opened = self._contents.open(self._unlocked(), name, version)
+            try:
+                if self._reads.note(by, opened.entry.name, self._clock()):
+                    self._write_reads()
+            except BaseException:
+                opened.wipe()
+                raise
+            return opened
+
+    def list(self) -> builtins.list[Entry]:
+        """Every entry in its newest version, by name; without the values."""
+        with self._lock:
+            return self._contents.all(self._unlocked())
+
+    def find(self, words: str) -> builtins.list[Entry]:
+        """Entries in whose name, kind, tags or note every one of the words occurs, whatever its case."""
+        wanted = words.casefold().split()
+        return [each for each in self.list() if contents.has_words(each.meta, wanted)]
+
+    def history(self, name: str) -> builtins.list[Entry]:
+        """Every version of an entry, newest first; without the values."""
+        with self._lock:
+            return self._contents.history(self._unlocked(), name)
+
+    def edit(self, name: str, changes: Changes, *, by: Actor) -> Entry:
+        """A new version of an entry; those before stay in its history.
+
+        Raises:
+            NotFoundError: no such entry, or a field to be removed is not there.
+            RefusedError: there is another entry of the new name.
+        """
+        with self._change("edit", name, by) as change:
+            return self._contents.edit(change, self._unlocked(), name, changes)
+
+    def remove(self, name: str, *, by: Actor) -> None:
+        """Take an entry away with all its versions; SQLite overwrites what it frees (``secure_delete``).
+
+        Raises:
+            NotFoundError: no such entry.
+        """
+        with self._change("remove", name, by) as change:
+            self._contents.remove(change, self._unlocked(), name)
+
+    def deposit(self, draft: Draft, *, by: Actor) -> None:
+        """Leave an entry that only an unlock can read; works while locked, and is no part of what is signed.
+
+        Raises:
+            RefusedError: too many deposits wait already.
+        """
+        with self._lock:
+            header, at_ms = self._ledger.header, self._clock()
+            if self._database.deposit_count() >= DEPOSITS_LIMIT:
+                raise RefusedError("too many deposits wait already", hint="unlock the vault, which takes them in")
+            deposit = deposits.seal(self._provider, header, draft, by, at_ms)
+            with self._database.transaction():
+                self._database.put_deposit(random_bytes(ID_BYTES), deposit)
 
     def seal_file(
         self,
@@ -175,7 +260,7 @@ class Vault(Safe):
                 self.note("backup", path.name, by=by)
             try:
                 self._database.copy_to(part)
-                Safe.open(part, provider=self._provider).close()
+                type(self).open(part, provider=self._provider).close()
                 settle(part, path, replace=False)
             finally:
                 part.unlink(missing_ok=True)
