@@ -68,6 +68,7 @@ class Board:
         self.is_loaded = False
         """Whether the store has been read to its end once."""
         self.wanted_alert: str | None = None
+        self.wanted_host = ""
         """The alert that another screen asked Threats to show."""
         self._clock = clock
         self._moves: dict[str, Move] = {}

@@ -48,6 +48,12 @@ _NOTHING_YET = {
             Step("?", "see every key and command"),
         ),
     ),
+    "network": Idle(
+        "No network to draw yet",
+        "Hosts and the log-ons between them will be drawn here, with the moves that an intruder most likely made, "
+        "where they may lead, and the cheapest way to cut them off.",
+        (Step("9", "see what is being read"), Step("pandora ingest PATH", "read logs with log-ons")),
+    ),
     "cases": Idle(
         "No incidents",
         "What belongs together will be told here as one story, in order of time, the one to look at next first.",

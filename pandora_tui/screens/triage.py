@@ -91,7 +91,11 @@ class TriageScreen(PandoraScreen):
             self.ask(lambda: self.feed.alert(chosen.alert_id), partial(self._ask_what_to_suppress, chosen))
 
     def action_graph(self) -> None:
-        self.notify("the graph comes with the Network screen of a later version; p lists the events", timeout=6)
+        """Show the alert's entity among the log-ons between hosts."""
+        chosen = self._chosen_or_say()
+        if chosen is not None:
+            self.console.board.wanted_host = chosen.entity
+            self.console.action_go("network")
 
     def action_pivot(self) -> None:
         """Search the events of the alert's entity."""

@@ -1,0 +1,176 @@
+"""Owns the canvas of the network: which part is in view, which host is chosen, and what lies over the hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events
+from textual.message import Message
+
+from pandora_tui.style import ASCII, Role, glyphs, safe_text, severity_mark
+from pandora_tui.widgets.lines import Line, Lines
+from pandora_tui.widgets.pieces import Piece
+
+if TYPE_CHECKING:  # NumPy is imported by the errand that makes the first picture
+    from pandora_tui.raster import Layer, Mark, View
+    from pandora_tui.surveyor import Picture
+
+QUIET_SHARE = 0.08
+"""The share of the canvas that quiet lines may fill."""
+
+LABEL = 16
+_LABELLED = 8
+_ZOOM = 1.5
+_LEVELS = ((0.25, 4), (0.1, 3), (0.03, 2), (0.005, 1))
+_LEVEL_ROLES = (Role.FAINT, Role.TEXT, Role.MEDIUM, Role.HIGH, Role.CRITICAL)
+_BRAILLE_LEVELS, _ASCII_LEVELS = "⠂⠒⠶⠿⣿", ".o%O@"
+
+
+class GraphCanvas(Lines, can_focus=True):
+    """Draws a :class:`~pandora_tui.surveyor.Picture`; only lines that differ from the frame before are painted."""
+
+    class Chosen(Message):
+        """A host was chosen with the mouse."""
+
+        def __init__(self, host: str) -> None:
+            super().__init__()
+            self.host = host
+
+    DEFAULT_CSS: ClassVar[str] = "GraphCanvas { height: 1fr; width: 1fr; }"
+
+    def __init__(self) -> None:
+        super().__init__(self._draw)
+        self.picture: Picture | None = None
+        self.chosen = ""
+        self.move = -1
+        self.chances: Mapping[str, float] | None = None
+        self._view: View | None = None
+
+    def show(self, picture: Picture) -> None:
+        """Draw another picture, from where one looks now."""
+        from pandora_tui.raster import View
+
+        self.picture = picture
+        self._view = self._view or View()
+        self.redraw()
+
+    def choose(self, host: str, *, move: int = -1) -> None:
+        """Mark a host, and a ranked move if one is meant; brought into view if it is not."""
+        self.chosen, self.move = host, move
+        self._bring_into_view(host)
+        self.redraw()
+
+    def lay_over(self, chances: Mapping[str, float] | None) -> None:
+        """Show a chance at every host in place of its risk; ``None`` takes it away."""
+        self.chances = chances
+        self.redraw()
+
+    def pan(self, x: float, y: float) -> None:
+        """Move by shares of what is in view."""
+        self._look(self._view and self._view.panned(x, y))
+
+    def zoom(self, steps: int) -> None:
+        """Nearer for positive steps. The chosen host stays where it is if it is in view."""
+        self._look(self._view and self._view.zoomed(_ZOOM**steps))
+
+    def whole(self) -> None:
+        """The whole graph again."""
+        from pandora_tui.raster import View
+
+        self._look(self._view and View())
+
+    def on_click(self, event: events.Click) -> None:
+        from pandora_tui.raster import nearest
+
+        if self.picture is None or self._view is None:
+            return
+        found = nearest(self.picture.points, self._view, *self.size, event.x, event.y)
+        if found is not None:
+            self.post_message(self.Chosen(self.picture.hosts[found]))
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        self.zoom(1)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        self.zoom(-1)
+
+    def _look(self, view: View | None) -> None:
+        if view is not None and view != self._view:
+            self._view = view
+            self.redraw()
+
+    def _bring_into_view(self, host: str) -> None:
+        from pandora_tui.raster import cells_of
+
+        if self.picture is None or self._view is None or host not in self.picture.index:
+            return
+        point = self.picture.points[self.picture.index[host]]
+        column, row = cells_of(point.reshape(1, 2), self._view, *self.size)[0]
+        if not (0 <= column < self.size.width and 0 <= row < self.size.height):
+            self._view = self._view.centred(float(point[0]), float(point[1]))
+
+    def _draw(self, width: int, height: int) -> list[Line]:
+        if self.picture is None or self._view is None:
+            return [[Piece(" reading the graph …", Role.MUTED)]]
+        from pandora_tui.raster import draw
+
+        return draw(
+            self.picture.points, self._layers(self.picture), self._marks(self.picture), self._view, width, height
+        )
+
+    def _layers(self, picture: Picture) -> list[Layer]:
+        """Quiet lines, the chosen host's, and over them the ranked moves and the chosen one of these."""
+        import numpy as np
+
+        from pandora_tui.raster import Layer
+
+        layers = [Layer(picture.pairs, Role.FAINT, QUIET_SHARE)]
+        at = picture.index.get(self.chosen)
+        if at is not None:
+            layers.append(Layer(picture.pairs[(picture.pairs == at).any(axis=1)], Role.ACCENT, 2 * QUIET_SHARE))
+        ends = [(picture.index[one.move.source], picture.index[one.move.target]) for one in picture.moves[:_LABELLED]]
+        moves = np.array(ends, dtype=np.int64).reshape(-1, 2)
+        layers.append(Layer(moves, Role.WARN))
+        if 0 <= self.move < len(picture.moves):
+            move = picture.moves[self.move].move
+            chosen = np.array([[picture.index[move.source], picture.index[move.target]]])
+            layers.append(Layer(chosen, Role.CRITICAL))
+        return layers
+
+    def _marks(self, picture: Picture) -> Iterator[Mark]:
+        from pandora_tui.raster import Mark
+        from pandora_tui.surveyor import severity_of_bits
+
+        named = self._named(picture)
+        levels = _ASCII_LEVELS if glyphs() is ASCII else _BRAILLE_LEVELS
+        for number, host in enumerate(picture.hosts):
+            label = safe_text(host, LABEL) if host in named else ""
+            if self.chances is not None:
+                chance = self.chances.get(host, 0.0)
+                level = next((level for floor, level in _LEVELS if chance >= floor), 0)
+                glyph, role, rank = levels[level], _LEVEL_ROLES[level], chance
+                label = f"{label} {chance:.0%}" if label and chance >= 0.005 else label
+            else:
+                bits = picture.bits.get(host, 0.0)
+                mark = severity_mark(severity_of_bits(bits))
+                glyph, role, rank = mark.glyph, mark.role, bits
+                if host in picture.jewels:
+                    glyph, rank = ("#" if glyphs() is ASCII else "⌂"), rank + 1
+            if host == self.chosen:
+                glyph, role, rank = glyphs().cursor, Role.STRONG, float("inf")
+                label = label or safe_text(host, LABEL)
+            yield Mark(number, glyph, role, rank, label)
+
+    def _named(self, picture: Picture) -> set[str]:
+        """Hosts that are labelled: of a walk the likeliest, else what must not fall and who made the first moves."""
+        if self.chances is not None:
+            return set(sorted(self.chances, key=lambda host: -self.chances.get(host, 0.0))[:_LABELLED])  # type: ignore[union-attr]
+        named = set(list(picture.jewels)[:_LABELLED])
+        for one in picture.moves[: _LABELLED // 2]:
+            named |= {one.move.source, one.move.target}
+        if len(picture.hosts) <= 2 * _LABELLED:
+            named |= set(picture.hosts)
+        return named

@@ -1,0 +1,68 @@
+"""Owns a store with log-ons of a made-up office and an intruder in it, for the tests of the Network screen."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from pandora_core.graph.moment import Moment
+from pandora_core.model import DAY_US, Event
+from pandora_core.store.sqlite import FILE_NAME
+from pandora_core.store.store import Store
+from pandora_core.store.writer import Batch, Writer, event_tuple
+from pandora_tui.app import PandoraApp
+from pandora_tui.screens.network import NetworkScreen
+from pandora_tui.surveyor import Picture, picture_of
+from tests.tui import stored
+from tests.tui.stored import until
+from tests.unit.graph_samples import START_US, graph_of, intrusion, log_on, office
+
+
+def fill(folder: Path, events: Sequence[Event] | None = None) -> Store:
+    """Log-ons of ten days, the intrusion on the ninth, and an engine that is live."""
+    store = Store(folder / FILE_NAME)
+    listed = company() if events is None else events
+    rows = [event_tuple(number, 1, 0, 1, number, one) for number, one in enumerate(listed, 1)]
+    newest = max((one.at_us for one in listed), default=0)
+    status = stored.status(watermark_us=newest, last_event_id=len(rows))
+    Writer(store).commit(Batch(files=list(stored.FILES), events=rows, status=status))
+    return store
+
+
+def company() -> list[Event]:
+    return sorted([*office(), *intrusion()], key=lambda one: one.at_us)
+
+
+def console(folder: Path) -> PandoraApp:
+    """A console that shows the Network screen first."""
+    return stored.console(folder, place="network")
+
+
+async def drawn(pilot: Pilot[None]) -> NetworkScreen:
+    """The screen, once its graph is there."""
+    screen = pilot.app.screen
+    assert isinstance(screen, NetworkScreen)
+    await until(pilot, lambda: "Ranked moves" in stored.shown(pilot.app) and "reading" not in stored.shown(pilot.app))
+    await pilot.pause()
+    return screen
+
+
+def large(hosts: int = 2_000, seed: int = 3) -> Picture:
+    """The picture of a network of so many hosts, each at a few of eighty servers and now and then at another."""
+    return picture_of(large_moment(hosts, seed), {}, 0)
+
+
+def large_moment(hosts: int, seed: int) -> Moment:
+    rng, events = random.Random(seed), []
+    for number in range(hosts):
+        source, name = f"10.{number // 60_000}.{number // 250 % 250}.{number % 250 + 1}", f"WS-{number:04d}"
+        targets = [f"SRV-{rng.randrange(80):02d}" for _ in range(3)] + [f"WS-{rng.randrange(hosts):04d}"] * (
+            number % 9 == 0
+        )
+        for target in targets:
+            at_us = START_US + rng.randrange(5 * DAY_US)
+            events.append(log_on(at_us, source, target, f"user{number}", name=name))
+    return graph_of(sorted(events, key=lambda one: one.at_us)).at()
