@@ -17,8 +17,9 @@ from pandora_core.detect.sessions import Session, SessionBehaviour, Sessions
 from pandora_core.detect.words import amount, listed
 from pandora_core.model import HOUR_US, MINUTE_US, Detection, EntityRef, Event
 
-HISTORY_US = 18 * HOUR_US
-"""How long an account must have been at home elsewhere, and the desk in the hands of others: since the day before."""
+HISTORY_US = 12 * HOUR_US
+"""How long an account must have been at home elsewhere, and the desk in the hands of others: since the day before. No
+working day is so long."""
 
 MAX_HOMES = 4
 """Places that an account has which is at home somewhere: two, each by name where it is logged on in person, and by
@@ -33,7 +34,9 @@ FAILURES_US = 30 * MINUTE_US
 FAILURES = 2
 """Failures before the first use that are more than one slip."""
 
-POINTS = 24.0
+POINTS = 30.0
+"""Worth a question, but no more: a colleague may have helped."""
+
 GUESSED_POINTS = 40.0
 MAX_PAIRS = 50_000
 CAPACITY = 5_000

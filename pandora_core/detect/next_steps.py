@@ -261,6 +261,13 @@ BY_DETECTOR = {
         ),
         (_WHO, _Ask("what this host did afterwards", _own, after_h=_DAY_H)),
     ),
+    "unusual-hours": _Way(
+        (
+            "Was there a reason to stay: a deadline, a release, a call from far away? Ask a colleague first.",
+            "What was read, copied or sent in these hours?",
+        ),
+        (_HERE, _WHO),
+    ),
     "borrowed-account": _Way(
         (
             "Ask the account's owner whether it was them, or whether they gave the password away.",

@@ -16,6 +16,7 @@ from pandora_core.detect.edges import MAX_EDGES, Edge, Edges
 from pandora_core.detect.failing_names import FailingNames
 from pandora_core.detect.first_logons import FirstLogons
 from pandora_core.detect.host_signs import HostSigns
+from pandora_core.detect.hours import UnusualHours
 from pandora_core.detect.logons import FailedLogons
 from pandora_core.detect.long_connections import LongConnections
 from pandora_core.detect.names import MAX_PLACES, Names
@@ -33,7 +34,7 @@ from pandora_core.detect.uploads import Uploads
 from pandora_core.model import Event
 
 BUILT_IN: tuple[Maker, ...] = (
-    *(FailedLogons, FirstLogons, SpreadLogons, BorrowedAccounts, Roasting, RemoteServices, HostSigns),
+    *(FailedLogons, FirstLogons, SpreadLogons, BorrowedAccounts, UnusualHours, Roasting, RemoteServices, HostSigns),
     *(Scans, Signatures, RareAlerts),
     *(Beacons, Strobes, LongConnections, Uploads, BulkReading, NewDestinations),
     *(DnsTunnels, FailingNames, RecordTypes, Certificates),

