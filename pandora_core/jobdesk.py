@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from pandora_core import bootstrap, process
 from pandora_core.config import Settings
-from pandora_core.errors import RefusedError
+from pandora_core.errors import EngineError, RefusedError
 from pandora_core.store.job_rows import DEFAULT_PRIORITY, NO_ENGINE, Job, NewJob
 
 if TYPE_CHECKING:  # imported where they are used: commands answer --help without them
-    from pandora_core.quantum.ibm import Access
+    from pandora_core.quantum.ibm import Access, Device
     from pandora_core.quantum.jobs import Payload
     from pandora_core.quantum.queue import Queue, QueueOptions, Remote
     from pandora_core.store.jobs import Jobs
@@ -133,6 +133,37 @@ def run_queue(data: Path | None, linger_s: float = LINGER_S) -> None:
                 if mine:
                     queue_of(settings, jobs).run(is_over)
             stop.wait(_LOOK_S)
+
+
+def devices(settings: Settings, timeout_s: float = 60.0) -> list[Device]:
+    """IBM's machines, by a client process of its own.
+
+    Raises:
+        RefusedError: there is no network to be used.
+        VaultLockedError: the token is in the vault, and that is locked.
+        EngineError: IBM did not answer.
+    """
+    if settings.air_gapped:
+        raise RefusedError("there is no network here (air_gapped)", where="ibm")
+    from pandora_core.quantum.ibm import Ask
+    from pandora_core.quantum.remote import ClientProcess, LateError, RemoteOptions
+
+    client = ClientProcess(_access(settings), settings.data / "ibm.log", RemoteOptions(deadline_s=timeout_s))
+    try:
+        answers = []
+        while len(answers) < 2:
+            if (answer := client.hear()) is not None:
+                answers.append(answer)
+                if len(answers) == 1:
+                    client.ask(Ask("backends"))
+            time.sleep(0.02)
+    except LateError as error:
+        raise EngineError(str(error), where="ibm", hint="look at ibm.log in the data folder") from error
+    finally:
+        client.close()
+    if answers[1].trouble:
+        raise EngineError(answers[1].why, where="ibm", hint="check the token and the network")
+    return answers[1].devices
 
 
 def queue_of(settings: Settings, jobs: Jobs) -> Queue:

@@ -29,6 +29,7 @@ COMMANDS = {
     "ingest": ("pandora_core.cli.ingest:ingest", "Read log files once, to their end."),
     "jobs": ("pandora_core.cli.jobs:jobs", "Quantum jobs: list, show, submit, cancel, retry, rerun, log."),
     "models": ("pandora_core.cli.models:models", "Models: train, judge, compare, promote, roll back."),
+    "quantum": ("pandora_core.cli.quantum:quantum", "Backends, circuits, transpiler and comparisons."),
     "scenario": ("pandora_core.cli.scenario:scenario", "Simulate a company and an attack as real log files."),
     "sources": ("pandora_core.cli.sources:sources", "What is followed: list, add, remove."),
     "store": ("pandora_core.cli.store:store", "Check, back up or compact the store."),

@@ -131,6 +131,11 @@ def test_help_loads_no_qiskit() -> None:
         "try:\n    run(arguments=sys.argv[1:])\nexcept SystemExit:\n    pass\n"
         "print([name for name in sys.modules if name.split('.')[0] in ('qiskit', 'numpy', 'scipy', 'sqlalchemy')])"
     )
-    for command in (["jobs", "--help"], ["jobs", "submit", "--help"]):
+    for command in (
+        ["jobs", "--help"],
+        ["quantum", "--help"],
+        ["quantum", "bench", "--help"],
+        ["jobs", "submit", "--help"],
+    ):
         ran = subprocess.run([sys.executable, "-c", program, *command], capture_output=True, text=True, check=True)
         assert ran.stdout.strip().endswith("[]"), command
