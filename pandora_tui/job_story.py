@@ -98,7 +98,7 @@ def _times(job: Job, now_us: int, width: int) -> list[Line]:
     ran_s = 0.0 if job.started_at_us is None else ((job.finished_at_us or now_us) - job.started_at_us) / SECOND_US
     ready_s = min(ran_s, (job.facts.build_s or 0.0) + (job.facts.transpile_s or 0.0))
     total_s = max(1e-6, waited_s + ran_s)
-    room = max(6, min(40, width - _LABEL - 32))
+    room = max(6, min(40, width - _LABEL - 46))
     cells = [
         (waited_s, Role.FAINT),
         (ready_s, Role.WARN),
@@ -156,6 +156,9 @@ def _fact(label: str, text: str, width: int) -> Line:
 def _short(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
+    if isinstance(value, dict):
+        named = [f"{name} {_short(each)}" for name, each in list(value.items())[:8]]
+        return ", ".join(named + (["…"] if len(value) > len(named) else []))
     if isinstance(value, list) and value and all(isinstance(item, float) for item in value):
         return f"[{', '.join(f'{item:.3g}' for item in value[:8])}{', …' if len(value) > 8 else ''}]"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

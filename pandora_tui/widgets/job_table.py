@@ -45,7 +45,7 @@ def _columns(board: Board) -> tuple[Column, ...]:
         return duration_text(((row.job.finished_at_us or board.now_us) - row.job.started_at_us) / SECOND_US)
 
     return (
-        Column("job", lambda row: row.job.id, 10, 8, role=Role.MUTED),
+        Column("job", lambda row: row.job.id, 10, role=Role.MUTED),
         Column("state", lambda row: row.job.state.value, 12, role=lambda row: STATE_ROLES[row.job.state]),
         Column("what", lambda row: row.job.label, 22, 12, grow=2, role=Role.STRONG),
         Column("kind", lambda row: row.job.kind, 8, 7, priority=3, role=Role.MUTED),

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from pandora_core.graph.moment import Moment
 from pandora_core.model import DAY_US, Event
 from pandora_core.store.sqlite import FILE_NAME
 from pandora_core.store.store import Store
@@ -51,18 +50,18 @@ async def drawn(pilot: Pilot[None]) -> NetworkScreen:
 
 
 def large(hosts: int = 2_000, seed: int = 3) -> Picture:
-    """The picture of a network of so many hosts, each at a few of eighty servers and now and then at another."""
-    return picture_of(large_moment(hosts, seed), {}, 0)
+    """The picture of a network of so many hosts."""
+    return picture_of(graph_of(large_log_ons(hosts, seed)).at(), {}, 0)
 
 
-def large_moment(hosts: int, seed: int) -> Moment:
+def large_log_ons(hosts: int, seed: int = 3) -> list[Event]:
+    """Each of so many hosts at three of eighty servers, one in nine also at another host."""
     rng, events = random.Random(seed), []
     for number in range(hosts):
-        source, name = f"10.{number // 60_000}.{number // 250 % 250}.{number % 250 + 1}", f"WS-{number:04d}"
-        targets = [f"SRV-{rng.randrange(80):02d}" for _ in range(3)] + [f"WS-{rng.randrange(hosts):04d}"] * (
-            number % 9 == 0
-        )
+        source = f"10.{number // 60_000}.{number // 250 % 250}.{number % 250 + 1}"
+        targets = [f"SRV-{rng.randrange(80):02d}" for _ in range(3)]
+        targets += [f"WS-{rng.randrange(hosts):04d}"] if number % 9 == 0 else []
         for target in targets:
             at_us = START_US + rng.randrange(5 * DAY_US)
-            events.append(log_on(at_us, source, target, f"user{number}", name=name))
-    return graph_of(sorted(events, key=lambda one: one.at_us)).at()
+            events.append(log_on(at_us, source, target, f"user{number}", name=f"WS-{number:04d}"))
+    return sorted(events, key=lambda one: one.at_us)

@@ -24,6 +24,7 @@ from pandora_tui.screens.help import HelpScreen, help_lines
 from pandora_tui.style import cell_width
 from pandora_tui.themes import ANSI, DARK, LIGHT
 from tests.tui.sample import SampleApp
+from tests.tui.stored import until
 
 MakeApp = Callable[..., PandoraApp]
 FAST = Pace(busy_s=0.01, idle_s=0.01, failed_s=0.01)
@@ -231,8 +232,7 @@ async def test_a_store_that_fails_is_said_on_the_top_line_and_the_console_goes_o
         await pilot.press("4")
         assert app.place == "network"
         fails[0] = False
-        await pilot.pause(0.2)
-        assert "locked" not in text(app).splitlines()[0]
+        await until(pilot, lambda: "locked" not in text(app).splitlines()[0])
 
 
 async def test_the_answer_to_a_request_comes_back_on_the_screens_thread(make_app: MakeApp) -> None:
