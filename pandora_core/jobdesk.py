@@ -18,7 +18,7 @@ from pandora_core.errors import EngineError, RefusedError
 from pandora_core.store.job_rows import DEFAULT_PRIORITY, NO_ENGINE, Job, NewJob
 
 if TYPE_CHECKING:  # imported where they are used: commands answer --help without them
-    from pandora_core.quantum.ibm import Access, Device
+    from pandora_core.quantum.ibm import Access, Answer, Device
     from pandora_core.quantum.jobs import Payload
     from pandora_core.quantum.queue import Queue, QueueOptions, Remote
     from pandora_core.store.jobs import Jobs
@@ -150,7 +150,7 @@ def devices(settings: Settings, timeout_s: float = 60.0) -> list[Device]:
 
     client = ClientProcess(_access(settings), settings.data / "ibm.log", RemoteOptions(deadline_s=timeout_s))
     try:
-        answers = []
+        answers: list[Answer] = []
         while len(answers) < 2:
             if (answer := client.hear()) is not None:
                 answers.append(answer)

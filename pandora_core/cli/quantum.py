@@ -198,10 +198,8 @@ def _bench_table(found: list[Answered]) -> str:
     headings = ("who", "accuracy", "submit ms", "queue ms", "run ms", "total ms", "what")
     low = min(one.total_s for one in found)
     span = max(math.log10(max(one.total_s for one in found) / low), 1e-9)
-    bars = [
-        f"{one.name:<24} {'█' * (1 + round((_BARS - 1) * math.log10(one.total_s / low) / span))} {_ms(one.total_s)} ms"
-        for one in found
-    ]
+    lengths = [1 + round((_BARS - 1) * math.log10(one.total_s / low) / span) for one in found]
+    bars = [f"{one.name:<24} {'█' * n} {_ms(one.total_s)} ms" for one, n in zip(found, lengths, strict=True)]
     return "\n".join([table(headings, rows), "", "total time, logarithmic:", *bars])
 
 

@@ -1,4 +1,4 @@
-"""Owns the benchmark's rows, its classical answer and the figures of all that answered: the same rows for everybody."""
+"""Owns the benchmark's rows, its classical answer and the figures of all that answered, on the same rows."""
 
 from __future__ import annotations
 

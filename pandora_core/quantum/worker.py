@@ -200,7 +200,13 @@ def run(folder: JobFolder) -> None:
         return
     os.ftruncate(lock, 0)
     os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    _say("runs the job")
     _write(folder.result, encode(_outcome(folder)))
+    _say("left the outcome")
+
+
+def _say(what: str) -> None:
+    print(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} process {os.getpid()} {what}", flush=True)
 
 
 def _outcome(folder: JobFolder) -> Outcome:
