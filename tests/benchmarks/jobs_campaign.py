@@ -2,7 +2,7 @@
 
 Run with ``python -m tests.benchmarks.jobs_campaign [--faults 1000] [--seed 1]``. A queue runs in its own process,
 with real workers and the real IBM client against the stand-in; all of them are killed at random, replies of
-submissions are lost or cut, and jobs are cancelled. Then the faults end, the queue drains, and the books are compared:
+submissions are lost or cut, and jobs are cancelled. Then the faults end, the queue drains, and books are compared:
 
 * lost: jobs that did not reach a final state, or are gone;
 * twice: jobs of this machine of which two processes left an outcome;
