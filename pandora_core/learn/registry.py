@@ -300,7 +300,8 @@ class Registry:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         """One writer at a time; the lock falls with the process."""
-        (self.folder / _VERSIONS).mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self.folder, self.folder / _VERSIONS):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
