@@ -225,7 +225,7 @@ class Feed:
         """
         return self._operating().act(alert_id, kind, value, at_us=self.clock(), seen_id=seen_id)
 
-    def jobs(self, terms: str, seen_change: int) -> JobsNow | None:
+    def jobs(self, terms: str, seen_change: int, limit: int = MOST_JOBS) -> JobsNow | None:
         """The quantum jobs that fit, if any job changed since ``seen_change``."""
         from pandora_core.store.job_rows import JobFilter
 
@@ -233,7 +233,7 @@ class Feed:
         change = jobs.newest_change()
         if change == seen_change:
             return None
-        found = jobs.find(JobFilter.parse(terms), now_us=self.clock(), limit=MOST_JOBS)
+        found = jobs.find(JobFilter.parse(terms), now_us=self.clock(), limit=limit)
         places = {job.id: place for job in found if (place := jobs.position(job)) is not None}
         return JobsNow(tuple(found), places, change)
 

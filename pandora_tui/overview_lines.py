@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from pandora_core.model import HOUR_US, Severity
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pandora_core.model import HOUR_US, SECOND_US, Severity
 from pandora_tui.board import Board, Move
 from pandora_tui.messages import EngineState, Status
-from pandora_tui.style import Role, age_text, count_text, fit, glyphs, safe_text, severity_mark
+from pandora_tui.style import Role, age_text, count_text, duration_text, fit, glyphs, safe_text, severity_mark
 from pandora_tui.widgets.braille import bar, line_plot, sparkline
 from pandora_tui.widgets.lines import Line
 from pandora_tui.widgets.pieces import Piece
 from pandora_tui.wrapping import wrapped
+
+if TYPE_CHECKING:
+    from pandora_core.store.job_rows import Job
 
 READING = "reading the store"
 TILES = {
@@ -18,6 +24,7 @@ TILES = {
 }
 """What a part that this version does not have yet says in its tile: nothing is made up."""
 
+_ROOMY = 34
 _LABEL = 11
 _FIGURE = 6
 _MARK = 8
@@ -42,6 +49,28 @@ def last_hour(board: Board, status: Status, width: int, height: int) -> list[Lin
     lines += [[]] if height >= len(lines) + _FEW else []
     lines += _severities(board, width)
     return [*lines, *_plot([events for events, _ in minutes], width, height - len(lines))]
+
+
+def jobs(found: Sequence[Job], now_us: int, width: int, height: int) -> list[Line]:
+    """The newest quantum jobs: what, where, how it stands, how long it took or waits."""
+    from pandora_tui.job_story import STATE_ROLES  # here: at a start there are no jobs to show yet
+
+    lines: list[Line] = []
+    for job in found[: max(0, height)]:
+        ends_us = job.finished_at_us or now_us
+        took_s = (ends_us - (job.started_at_us or job.queued_at_us)) / SECOND_US
+        state, took = f" {job.state.value:<9}", f" {duration_text(max(0.0, took_s)):>5}"
+        backend = f" {fit(safe_text(job.remote_backend or job.backend), 8)}" if width >= _ROOMY else ""
+        room = max(1, width - len(state) - len(took) - len(backend))
+        lines.append(
+            [
+                Piece(fit(safe_text(job.label), room)),
+                Piece(backend, Role.MUTED),
+                Piece(state, STATE_ROLES[job.state]),
+                Piece(took, Role.MUTED),
+            ]
+        )
+    return lines
 
 
 def moves(board: Board, width: int, height: int) -> list[Line]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -78,10 +77,7 @@ def draw(
         return []
     text, roles = _drawn_layers(points, layers, view, width, height)
     _put_marks(text, roles, cells_of(points, view, width, height), marks)
-    return [
-        [Piece("".join(t for t, _ in run), role) for role, run in groupby(zip(row, its, strict=True), key=_role)]
-        for row, its in zip(text, roles, strict=True)
-    ]
+    return [_line(row, its) for row, its in zip(text, roles, strict=True)]
 
 
 def cells_of(points: Points, view: View, width: int, height: int) -> Cells:
@@ -196,5 +192,11 @@ def _put_label(
             return
 
 
-def _role(cell: tuple[str, Role]) -> Role:
-    return cell[1]
+def _line(text: list[str], roles: list[Role]) -> Line:
+    """Cells of one role as one piece."""
+    line, start = [], 0
+    for end in range(1, len(text) + 1):
+        if end == len(text) or roles[end] is not roles[start]:
+            line.append(Piece("".join(text[start:end]), roles[start]))
+            start = end
+    return line

@@ -8,8 +8,9 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from pandora_core.model import EntityRef
+from pandora_tui.feed import JobsNow
 from pandora_tui.messages import Status, Update
-from pandora_tui.overview_lines import TILES, calm, last_hour, moves
+from pandora_tui.overview_lines import TILES, calm, jobs, last_hour, moves
 from pandora_tui.screens.base import PandoraScreen
 from pandora_tui.screens.idle import say_idle
 from pandora_tui.vault_lines import tile
@@ -18,6 +19,8 @@ from pandora_tui.widgets.entity_table import EntityTable
 from pandora_tui.widgets.lines import Line, Lines
 from pandora_tui.widgets.panel import Panel
 
+JOBS_S = 2.0
+MOST_JOBS = 4
 CALM_S = 1.0
 """Figures change this often at most: faster ones cannot be read."""
 
@@ -44,6 +47,7 @@ class OverviewScreen(PandoraScreen):
     def __init__(self) -> None:
         super().__init__()
         self._has_drawn = False
+        self._jobs: JobsNow | None = None
 
     def body(self) -> ComposeResult:
         yield EmptyState("", "")
@@ -53,13 +57,14 @@ class OverviewScreen(PandoraScreen):
                 yield Panel("Moves across the network", Lines(self._moves), id="moves")
             with Vertical(id="overview-right"):
                 yield Panel("Last hour", Lines(self._last_hour), id="hour")
-                yield Panel("Jobs", Lines(lambda width, _: _tile("jobs", width)), id="jobs")
+                yield Panel("Jobs", Lines(self._job_lines), id="jobs")
                 with Horizontal(id="tiles"):
                     yield Panel("Vault", Lines(lambda width, _: self._vault(width)))
                     yield Panel("Exposure", Lines(lambda width, _: _tile("exposure", width)))
 
     def on_mount(self) -> None:
         self.set_interval(CALM_S, self._draw)
+        self.set_interval(JOBS_S, self._look_at_jobs)
 
     def on_screen_resume(self) -> None:
         self._draw()
@@ -104,6 +109,18 @@ class OverviewScreen(PandoraScreen):
 
     def _last_hour(self, width: int, height: int) -> list[Line]:
         return last_hour(self.console.board, self.console.status, width, height)
+
+    def _look_at_jobs(self) -> None:
+        if self.is_current and self.console.feed is not None and self.console.bridge is not None:
+            seen = -1 if self._jobs is None else self._jobs.change
+            self.ask(lambda: self.feed.jobs("", seen, limit=MOST_JOBS), self._take_jobs, lambda _: None)
+
+    def _take_jobs(self, now: JobsNow | None) -> None:
+        self._jobs = now or self._jobs
+
+    def _job_lines(self, width: int, height: int) -> list[Line]:
+        found = () if self._jobs is None else self._jobs.jobs
+        return jobs(found, self.console.board.now_us, width, height) if found else _tile("jobs", width)
 
     def _vault(self, width: int) -> list[Line]:
         desk = self.console.vault

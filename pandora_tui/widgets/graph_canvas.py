@@ -46,6 +46,7 @@ class GraphCanvas(Lines, can_focus=True):
         self.move = -1
         self.chances: Mapping[str, float] | None = None
         self._view: View | None = None
+        self._drawn: tuple[list[Layer], list[Mark]] | None = None
 
     def show(self, picture: Picture) -> None:
         """Draw another picture, from where one looks now."""
@@ -53,18 +54,19 @@ class GraphCanvas(Lines, can_focus=True):
 
         self.picture = picture
         self._view = self._view or View()
-        self.redraw()
+        self._changed()
 
     def choose(self, host: str, *, move: int = -1) -> None:
         """Mark a host, and a ranked move if one is meant; brought into view if it is not."""
         self.chosen, self.move = host, move
         self._bring_into_view(host)
-        self.redraw()
+        self._changed()
 
     def lay_over(self, chances: Mapping[str, float] | None) -> None:
         """Show a chance at every host in place of its risk; ``None`` takes it away."""
-        self.chances = chances
-        self.redraw()
+        if chances is not self.chances:
+            self.chances = chances
+            self._changed()
 
     def pan(self, x: float, y: float) -> None:
         """Move by shares of what is in view."""
@@ -97,6 +99,11 @@ class GraphCanvas(Lines, can_focus=True):
         event.stop()
         self.zoom(-1)
 
+    def _changed(self) -> None:
+        """Layers and marks are made anew; while one only looks elsewhere they stay."""
+        self._drawn = None
+        self.redraw()
+
     def _look(self, view: View | None) -> None:
         if view is not None and view != self._view:
             self._view = view
@@ -117,9 +124,10 @@ class GraphCanvas(Lines, can_focus=True):
             return [[Piece(" reading the graph …", Role.MUTED)]]
         from pandora_tui.raster import draw
 
-        return draw(
-            self.picture.points, self._layers(self.picture), self._marks(self.picture), self._view, width, height
-        )
+        if self._drawn is None:
+            self._drawn = self._layers(self.picture), list(self._marks(self.picture))
+        layers, marks = self._drawn
+        return draw(self.picture.points, layers, marks, self._view, width, height)
 
     def _layers(self, picture: Picture) -> list[Layer]:
         """Quiet lines, the chosen host's, and over them the ranked moves and the chosen one of these."""

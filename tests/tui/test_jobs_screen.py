@@ -130,3 +130,10 @@ def test_how_jobs_look(
         await pilot.pause(0.2)
 
     assert snap_compare(app, run_before=settle, terminal_size=size)
+
+
+async def test_the_overview_lists_the_newest_jobs(tmp_path: Path, jobs: Jobs) -> None:
+    submit(jobs, "walk around ws-114", 10)
+    finish(jobs, submit(jobs, "bell", 90), 80)
+    async with stored.console(tmp_path).run_test(size=NORMAL) as pilot:
+        await sees(pilot, "walk aroun", "QUEUED", "DONE       2.0s")
