@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pandora_core.learn.table import Schema, Table
+from pandora_core.learn.table import Reals, Schema, Table
 from pandora_core.model import Event
 
 WINDOW_FLOWS = 100
@@ -106,6 +106,27 @@ class FlowReader:
             np.array([kind for _, kind in ordered], np.str_),
             np.array([event.at_us for event, _ in ordered], np.int64),
         )
+
+
+def rederived(numbers: Reals) -> Reals:
+    """The same flows with what follows from bytes, packets and time taken reckoned anew, after these were changed."""
+    made = numbers.copy()
+    duration_s, sent, received, packets = made[:, :4].T
+    total, took_s = sent + received, np.maximum(duration_s, 0.001)
+    for column, value in (
+        (4, _ratio(total, packets)),
+        (5, _ratio(received, total)),
+        (6, total / took_s),
+        (7, packets / took_s),
+    ):
+        # Where a log gave only the sum, it still stands in what was derived from it.
+        made[:, column] = np.where(np.isnan(value), made[:, column], value)
+    return made
+
+
+def _ratio(part: Reals, whole: Reals) -> Reals:
+    made: Reals = np.divide(part, whole, out=np.where(np.isnan(whole), np.nan, 0.0), where=whole > 0)
+    return made
 
 
 class _Flow(NamedTuple):

@@ -8,9 +8,10 @@ import msgspec
 import numpy as np
 
 from pandora_core.learn.card import Training
+from pandora_core.learn.flows import FLOW, rederived
 from pandora_core.learn.metrics import FALSE_POSITIVE_RATE, Judged, cut_at, roc_auc
 from pandora_core.learn.models import Model
-from pandora_core.learn.table import BENIGN, Cells, Flags, Reals, Table
+from pandora_core.learn.table import BENIGN, Cells, Flags, Reals, Schema, Table
 from pandora_core.learn.training import train
 
 FACTORS = (1.0, 1.5, 2.0, 4.0, 8.0)
@@ -33,15 +34,15 @@ def evade(model: Model, table: Table, seed: int = 0, steps: int = 3) -> list[Los
     """
     cells = table.cells()
     plain = model.evidence(cells)
-    attack, columns = table.is_attack, _controlled(table)
+    attack = table.is_attack
     whole = _loss("as it is", plain, attack, None)
     told = [whole]
     rng = np.random.default_rng(seed)
     hidden = plain.copy()
-    hidden[attack] = model.evidence(padded(cells[attack], columns, rng))
+    hidden[attack] = model.evidence(padded(cells[attack], table.schema, rng))
     told.append(_loss("padded at random", hidden, attack, whole))
     searched = plain.copy()
-    searched[attack] = _searched(model, cells[attack], columns, steps)
+    searched[attack] = _searched(model, cells[attack], table.schema, steps)
     told.append(_loss("padded by search", searched, attack, whole))
     return told
 
@@ -75,7 +76,7 @@ def padded_copies(table: Table, share: float, seed: int) -> Table:
     rng = np.random.default_rng(seed)
     chosen = np.flatnonzero(table.is_attack & (rng.random(len(table)) < share))
     copies = table.take(chosen)
-    cells = padded(copies.cells(), _controlled(table), rng)
+    cells = padded(copies.cells(), table.schema, rng)
     made = replace(copies, numbers=cells[:, : len(table.schema.numbers)].astype(np.float64))
     times = None if table.at_us is None or made.at_us is None else np.concatenate([table.at_us, made.at_us])
     return replace(
@@ -87,29 +88,39 @@ def padded_copies(table: Table, share: float, seed: int) -> Table:
     )
 
 
-def padded(cells: Cells, columns: list[int], rng: np.random.Generator) -> Cells:
-    """Each controlled column multiplied by a factor of its own; what is zero becomes as much as the factor."""
+def padded(cells: Cells, schema: Schema, rng: np.random.Generator) -> Cells:
+    """Each controlled column multiplied by a factor of its own; what follows from it follows."""
     made = cells.copy()
+    columns = _controlled(schema)
     factors = rng.choice(FACTORS, (len(cells), len(columns)))
     for place, column in enumerate(columns):
         made[:, column] = _grown(cells[:, column].astype(np.float64), factors[:, place])
-    return made
+    return _followed(made, schema)
 
 
 def _grown(values: Reals, factor: Reals | float) -> Reals:
+    """What is zero becomes as much as the factor adds to one."""
     made: Reals = np.where(values > 0, values * factor, np.asarray(factor) - 1.0)
     return made
 
 
-def _searched(model: Model, cells: Cells, columns: list[int], steps: int) -> Reals:
-    """The lowest evidence that a few greedy steps reach, each the best single padding."""
+def _followed(cells: Cells, schema: Schema) -> Cells:
+    if schema.name == FLOW.name:
+        width = len(schema.numbers)
+        cells[:, :width] = rederived(cells[:, :width].astype(np.float64))
+    return cells
+
+
+def _searched(model: Model, cells: Cells, schema: Schema, steps: int) -> Reals:
+    """The lowest evidence that a few greedy steps reach, each the best single padding of every row."""
     best = model.evidence(cells)
     for _ in range(steps):
         start = cells.copy()
-        for column in columns:
+        for column in _controlled(schema):
             for factor in FACTORS[1:]:
                 tried = start.copy()
                 tried[:, column] = _grown(start[:, column].astype(np.float64), factor)
+                tried = _followed(tried, schema)
                 evidence = model.evidence(tried)
                 better = evidence < best
                 best[better] = evidence[better]
@@ -117,8 +128,8 @@ def _searched(model: Model, cells: Cells, columns: list[int], steps: int) -> Rea
     return best
 
 
-def _controlled(table: Table) -> list[int]:
-    return [table.schema.numbers.index(name) for name in table.schema.padded]
+def _controlled(schema: Schema) -> list[int]:
+    return [schema.numbers.index(name) for name in schema.padded]
 
 
 def _loss(what: str, scores: Reals, attack: Flags, whole: Loss | None) -> Loss:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pandora_core.ingest.recognise import formats, recognise
-from pandora_core.learn.flows import FLOW, WINDOW_FLOWS, FlowReader, is_flow
+from pandora_core.learn.flows import FLOW, WINDOW_FLOWS, FlowReader, is_flow, rederived
 from pandora_core.model import Event
 from tests.unit.learn_samples import flow
 
@@ -77,3 +77,12 @@ def test_a_table_does_not_depend_on_the_order_of_its_events():
     ordered = FlowReader().table(events, ["" for _ in events])
     shuffled = FlowReader().table(events[::-1], ["" for _ in events])
     assert np.array_equal(ordered.numbers, shuffled.numbers)
+
+
+def test_what_follows_from_bytes_and_time_is_the_same_when_it_is_reckoned_anew():
+    events = [flow(number, **{"source.bytes": number * 7, "event.duration": number * 10**9}) for number in range(20)]
+    numbers = FlowReader().table(events, [""] * 20).numbers
+    assert np.allclose(rederived(numbers), numbers)
+    larger = numbers.copy()
+    larger[:, 1] += 1000
+    assert (rederived(larger)[:, 6] > numbers[:, 6]).all()
