@@ -23,6 +23,11 @@ def say(message: str) -> None:
     click.echo(message, err=True)
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number with its noun: ``1 slot``, ``2 slots``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]], empty: str = "nothing yet") -> str:
     """Rows in aligned columns; the last column is as wide as it likes."""
     if not rows:

@@ -6,7 +6,7 @@ import click
 
 from pandora_core import config
 from pandora_core.cli import vault_entries, vault_files, vault_keys, vault_shapes, vault_show, vault_trust
-from pandora_core.cli.output import emit, json_option, say
+from pandora_core.cli.output import counted, emit, json_option, plain, say
 from pandora_core.cli.secret_input import WayOptions, slot_options, unlocking_options, way_of
 from pandora_core.vault.client import Client
 from pandora_core.vault.hardening import keep_quiet
@@ -110,11 +110,17 @@ def _status_text(found: VaultStatus) -> str:
         return "there is no vault yet: pandora vault init"
     lines = [found.state]
     if found.vault_id:
-        lines.append(f"profile {found.profile}, by {found.provider}; {found.slots} slots, {found.deposits} deposits")
+        ways, waiting = counted(found.slots, "slot"), counted(found.deposits, "deposit")
+        lines.append(f"profile {found.profile}, by {found.provider}; {ways}, {waiting}")
     if found.integrity:
         lines.append(f"integrity {found.integrity}, freshness {found.freshness}")
     if found.locks_in_s is not None:
-        lines.append(f"{found.entries} entries; locks in {found.locks_in_s:.0f} s without use")
+        entries = counted(found.entries, "entry", "entries")
+        lines.append(f"{entries}; locks in {found.locks_in_s:.0f} s without use")
+        if found.taken_in:
+            lines.append(f"taken in from deposits: {plain(', '.join(found.taken_in))}")
+        if found.refused_deposits:
+            lines.append(f"{counted(found.refused_deposits, 'deposit')} could not be opened, and stay where they are")
     if found.leases:
         lines.append("leased: " + ", ".join(lease.name for lease in found.leases))
     return "\n".join(lines)

@@ -22,6 +22,9 @@ from pandora_core.errors import ConfigError, NotFoundError
 from pandora_core.vault.client import Client
 from pandora_core.vault.protocol import Changes, EntryView, Field, SlotView
 
+_ID_DIGITS = 8
+"""So many of a slot's id are to be given at least."""
+
 
 @click.group(invoke_without_command=True, short_help="The ways in: list, add, rm.")
 @json_option
@@ -67,9 +70,12 @@ def add(client: Client, label: str, recipient: str | None, split: str | None, wa
 @json_option
 @click.pass_obj
 def rm(client: Client, slot: str, as_json: bool) -> None:
-    """Close a way in, by its id. Who may have kept the key is shut out by pandora vault rotate --master."""
-    client.remove_slot(slot)
-    emit({"removed": slot}, as_json, lambda: f"{plain(slot)} is closed")
+    """Close a way in, by the first digits of its id. Who may have kept the key is shut out by rotate --master."""
+    found = [each.id for each in client.slots() if len(slot) >= _ID_DIGITS and each.id.startswith(slot.lower())]
+    if len(found) != 1:
+        raise NotFoundError(f"{plain(slot)!r} is not the id of one slot", hint="pandora vault slots")
+    client.remove_slot(found[0])
+    emit({"removed": found[0]}, as_json, lambda: f"{found[0]} is closed")
 
 
 @click.command(short_help="Its public keys: whom to seal and send to.")
@@ -105,6 +111,12 @@ def recipients(client: Client, new_identity: Path | None, as_json: bool) -> None
     help="A new master key: the passphrase or key file that is given stays, others are removed.",
 )
 @click.option("--signing-key", "what", flag_value="signing", help="A new signing key, handed over by the old one.")
+@click.option(
+    "--value-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Read the new secret of NAME from a file (mode 0600).",
+)
 @click.option("--value-fd", type=int, metavar="N", help="Read the new secret of NAME from a file descriptor.")
 @click.option(
     "--also-key-file",
@@ -121,6 +133,7 @@ def rotate(
     client: Client,
     name: str | None,
     what: str | None,
+    value_file: Path | None,
     value_fd: int | None,
     also: tuple[Path, ...],
     way: WayOptions,
@@ -130,7 +143,7 @@ def rotate(
     if (name is None) == (what is None):
         raise ConfigError("say what to rotate", hint="NAME, --epoch, --master or --signing-key")
     if name is not None:
-        entry = _rotate_entry(client, name, value_fd)
+        entry = _rotate_entry(client, name, value_file, value_fd)
         emit(vault_shapes.entry(entry), as_json, lambda: f"{plain(entry.name)}: version {entry.version}")
         return
     if what == "master":
@@ -144,11 +157,11 @@ def rotate(
         say(f"slot {slot.id} ({slot.type}, {plain(slot.label)}) could not be kept: add it again")
 
 
-def _rotate_entry(client: Client, name: str, value_fd: int | None) -> EntryView:
+def _rotate_entry(client: Client, name: str, value_file: Path | None, value_fd: int | None) -> EntryView:
     entry = next((each for each in client.entries() if each.name == name), None)
     if entry is None or not entry.main_field:
         raise NotFoundError(f"no entry {plain(name)!r} with a secret", hint="pandora vault list")
-    with value_from(None, value_fd, f"New {entry.main_field}") as value:
+    with value_from(value_file, value_fd, f"New {entry.main_field}") as value:
         shown = () if entry.main_field in entry.hidden else (entry.main_field,)
         return client.edit(name, Changes(shown=shown), [Field(entry.main_field, value)])
 

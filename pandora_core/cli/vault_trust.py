@@ -12,6 +12,7 @@ from pandora_core.cli import vault_shapes
 from pandora_core.cli.output import emit, json_option, plain, table
 from pandora_core.errors import ConfigError, ProviderError, TamperedError
 from pandora_core.vault.client import Client
+from pandora_core.vault.protocol import AuditView
 
 _PATH = click.Path(path_type=Path)
 
@@ -46,7 +47,7 @@ def audit(client: Client, limit: int, as_json: bool) -> None:
     """Who did what, and when, newest first."""
     found = client.audit(limit)
     rows = [
-        (each.sequence, vault_shapes.at(each.at_ms)[:19], f"{each.actor}@{each.host}", each.kind, each.subject)
+        (each.sequence, vault_shapes.at(each.at_ms)[:19], f"{each.actor}@{each.host}", each.kind, _subject(each))
         for each in found
     ]
     emit(
@@ -83,6 +84,14 @@ def selftest(client: Client, as_json: bool) -> None:
     emit(shape, as_json, lambda: table(("provider", "algorithm", "result", "detail"), rows))
     if not passed:
         raise ProviderError("a provider answered wrong", hint="do not use it; reinstall it")
+
+
+def _subject(record: AuditView) -> str:
+    """What a record is about; several reads share one, which counts them by name."""
+    reads = record.details.get("reads")
+    if not isinstance(reads, dict):
+        return record.subject
+    return ", ".join(name if count == 1 else f"{name} ({count} times)" for name, count in reads.items())
 
 
 def _last_witness(path: Path) -> str:

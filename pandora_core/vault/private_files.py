@@ -107,6 +107,7 @@ def _check_owner(path: Path, status: os.stat_result, what: str, mode: int) -> No
         raise VaultError(f"the {what} belongs to another user", where=str(path), hint="the vault has one owner")
     if status.st_mode & 0o077:
         allowed = stat.S_IMODE(status.st_mode)
-        raise VaultError(
-            f"the {what} is open to others (mode {allowed:o})", where=str(path), hint=f"chmod {mode:o} {path}"
-        )
+        # A folder that is meant for many, such as /tmp, is not to be closed to them.
+        shared = what == "folder" and allowed & (stat.S_ISVTX | stat.S_ISGID | 0o002)
+        hint = "name one in a folder of your own (mode 700)" if shared else f"chmod {mode:o} {path}"
+        raise VaultError(f"the {what} is open to others (mode {allowed:o})", where=str(path), hint=hint)

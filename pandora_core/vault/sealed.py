@@ -32,7 +32,7 @@ from pandora_core.vault.providers import Provider
 from pandora_core.vault.reader import Reader
 from pandora_core.vault.recipients import FINGERPRINT_BYTES, Identity, Recipient
 from pandora_core.vault.secret import Secret, random_bytes
-from pandora_core.vault.stream import CHUNK_BYTES, ChunkOpener, ChunkSealer, Sink, Source, read_exactly
+from pandora_core.vault.stream import CHUNK_BYTES, ChunkOpener, ChunkSealer, Sink, Source, fill, read_exactly
 
 MAGIC = b"pandora-sealed/1"
 STANZAS = range(1, 8 + 1)
@@ -160,7 +160,11 @@ def read_header(source: Source) -> Header:
     Raises:
         VaultFormatError: not a sealed file, of another version, out of bounds, or cut short.
     """
-    label = _decode_label(read_exactly(source, _LABEL_BYTES, "sealed file"))
+    magic = bytearray(len(MAGIC))
+    fill(source, memoryview(magic))
+    if magic != MAGIC:
+        raise VaultFormatError("not a file that a vault sealed")
+    label = _decode_label(read_exactly(source, _LABEL_BYTES - len(MAGIC), "sealed file"))
     suite = label.profile.suite
     size = FINGERPRINT_BYTES + suite.enc_bytes + _WRAPPED_DEK_BYTES
     reader = Reader(read_exactly(source, label.stanza_count * size, "sealed file"), "sealed file")
@@ -217,7 +221,6 @@ class OpenedFile:
 
 def _decode_label(fixed: bytes) -> Label:
     reader = Reader(fixed, "sealed file")
-    reader.expect(MAGIC)
     profile = profile_by_id(reader.u8())
     content, chunk_bits, stanza_count = reader.u8(), reader.u8(), reader.u8()
     if content not in set(Content) or chunk_bits != _CHUNK_BITS or stanza_count not in STANZAS:

@@ -216,6 +216,51 @@ def test_an_entry_is_edited_rotated_listed_and_removed(shell: Shell) -> None:
     assert shell.json("list")["items"] == []
 
 
+def test_the_trail_names_what_was_read_and_an_unlock_what_was_taken_in(shell: Shell, place: Place) -> None:
+    place.unlock()
+    shell.run("put", "found", "--value-fd", "0", given=b"one")
+    for _ in range(2):
+        assert shell.run("get", "found").returncode == 0
+    shell.run("lock")
+    assert shell.run("deposit", "left", "--value-fd", "0", given=b"two").returncode == 0
+    assert b"1 slot, 1 deposit\n" in shell.run("status").stdout
+    assert b"taken in from deposits: left\n" in shell.run("unlock", "--key-file", str(place.key_file)).stdout
+    trail = shell.run("audit").stdout.decode()
+    assert sum(line.count("found") for line in trail.splitlines() if "  get  " in line) in (1, 2)
+
+
+def test_a_secret_is_rotated_from_a_file_and_a_slot_closed_by_some_digits(
+    shell: Shell, place: Place, tmp_path: Path
+) -> None:
+    place.unlock()
+    (tmp_path / "value").write_bytes(b"new")
+    (tmp_path / "value").chmod(0o600)
+    shell.run("put", "token", "--value-fd", "0", given=b"old")
+    assert shell.run("rotate", "token", "--value-file", str(tmp_path / "value")).returncode == 0
+    assert shell.run("get", "token", "--field", "token").stdout == b"new\n"
+    slot = shell.json("slots", "add", "usb", "--new-key-file", str(tmp_path / "usb.key"))["id"]
+    assert shell.run("slots", "rm", slot[:7]).returncode == 1
+    assert shell.run("slots", "rm", "").returncode == 1
+    assert shell.run("slots", "rm", slot[:8]).returncode == 0
+    assert len(shell.json("slots")["items"]) == 1
+
+
+def test_a_folder_that_is_meant_for_all_is_not_to_be_closed(shell: Shell, place: Place, tmp_path: Path) -> None:
+    place.unlock()
+    (tmp_path / "shared").mkdir()
+    for mode, hint in ((0o1777, b"folder of your own"), (0o755, b"chmod 700")):
+        (tmp_path / "shared").chmod(mode)
+        done = shell.run("backup", str(tmp_path / "shared" / "copy.db"))
+        assert (done.returncode, hint in done.stderr) == (1, True)
+
+
+def test_what_no_vault_sealed_is_said_to_be_so(shell: Shell, place: Place, tmp_path: Path) -> None:
+    place.unlock()
+    (tmp_path / "plain").write_bytes(b"not sealed")
+    done = shell.run("open", str(tmp_path / "plain"), str(tmp_path / "out"))
+    assert (done.returncode, b"not a file that a vault sealed" in done.stderr) == (1, True)
+
+
 def test_the_json_of_every_command_is_as_documented(shell: Shell, place: Place, tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     status = shell.json("status")
