@@ -149,7 +149,7 @@ def exact_chances(circuit: QuantumCircuit) -> dict[str, float]:
     state = Statevector(circuit.remove_final_measurements(inplace=False))
     order = measured_qubits(circuit)
     found = state.probabilities_dict(order)
-    return {bits: float(chance) for bits, chance in found.items() if chance > 1e-15}
+    return {str(bits): float(chance) for bits, chance in found.items() if chance > 1e-15}
 
 
 def measured_qubits(circuit: QuantumCircuit) -> list[int]:
