@@ -10,7 +10,7 @@ import itertools
 
 import msgspec
 
-from pandora_core.detect.addresses import is_address, is_outside
+from pandora_core.detect.addresses import is_address
 from pandora_core.detect.beats import MAX_DRIFT, RUN_PAUSES, pace_of
 from pandora_core.detect.behaviour import Context, Route
 from pandora_core.detect.popularity import Popularity, users_sentence
@@ -86,7 +86,7 @@ class Beacons(SessionBehaviour):
     """
 
     name = "beacon"
-    routes = (Route("network", "connection"), Route("web", "http-request"))
+    routes = (Route("network", "connection", is_outward=True), Route("web", "http-request"))
 
     def __init__(self, context: Context, capacity: int = CAPACITY, trials: int = TRIALS) -> None:
         self._names = context.names
@@ -103,27 +103,14 @@ class Beacons(SessionBehaviour):
         self.tables = (self._beats,)
 
     def observe(self, event_id: int, event: Event) -> None:
-        source = event.source_ip
-        if event.category == "web":
-            destination, port = event.more.get("url.domain"), 0
-            if (
-                source is None
-                or not isinstance(destination, str)
-                or "." not in destination
-                or is_address(destination)
-            ):
-                return
-        else:
-            destination, port = event.destination_ip, event.destination_port or 0
-            if source is None or destination is None or port in QUIET_PORTS or not is_outside(destination):
-                return
-            if event.transport == "icmp":
-                return
-        key = (source, destination, port)
-        more = event.more
-        call = (event.at_us, event_id, more.get("source.bytes") or 0, more.get("destination.bytes") or 0)
-        if self._beats.of(key):
-            self._take(key, call)  # type: ignore[arg-type]
+        key = _proxied_path(event) if event.category == "web" else _path(event)
+        if key is None:
+            return
+        at_us, more = event.at_us, event.more
+        call = (at_us, event_id, more.get("source.bytes") or 0, more.get("destination.bytes") or 0)
+        beat = self._beats.at_known(key, at_us)
+        if beat is not None:
+            self._take(key, beat, call)  # type: ignore[arg-type]
         else:
             self._try(key, call)  # type: ignore[arg-type]
 
@@ -145,15 +132,14 @@ class Beacons(SessionBehaviour):
         else:
             self._trials.put(key, ())
             for earlier in (*calls, call):
-                self._take(key, earlier)
+                self._take(key, self._beats.at(key, earlier[0]), earlier)
 
     def _use(self, key: _Key, at_us: int) -> None:
         for told in self._popularity.add(key[1], key[0], at_us):
             self._beats.mark_place(told)
 
-    def _take(self, key: _Key, call: _Call) -> None:
+    def _take(self, key: _Key, beat: Beat, call: _Call) -> None:
         at_us, event_id, sent, received = call
-        beat = self._beats.at(key, at_us)
         if at_us == beat.first_us:
             self._use(key, at_us)
         beat.count += 1
@@ -163,8 +149,10 @@ class Beacons(SessionBehaviour):
         second = at_us // SECOND_US
         cell = second // _CELL_S
         if cell > beat.cell:
-            self._judge(key, beat, cell, event_id, at_us)
             beat.cell = cell
+            is_steady = beat.steady_runs >= MIN_STEADY_RUNS
+            if is_steady or len(beat.pauses) + len(beat.pending) >= RUN_PAUSES:  # else no run can end
+                self._judge(key, beat, event_id, at_us)
         elif cell < beat.cell - 1:
             return  # later than late: counted, but not judged
         beat.pending.add(second)
@@ -174,17 +162,10 @@ class Beacons(SessionBehaviour):
         elif beat.count <= _TRIED:
             beat.remember(event_id, at_us)
 
-    def _judge(self, key: _Key, beat: Beat, cell: int, event_id: int, at_us: int) -> None:
-        """Takes in the calls before which nothing can come any more, now that a call in ``cell`` was made."""
-        complete_s = (cell - 1) * _CELL_S
-        ready = sorted(second for second in beat.pending if second < complete_s)
-        beat.pending.difference_update(ready)
-        for second in ready:
-            if beat.judged_s:
-                beat.pauses.append(second - beat.judged_s)
-            beat.judged_s = second
-            if len(beat.pauses) == RUN_PAUSES:
-                _end_run(beat)
+    def _judge(self, key: _Key, beat: Beat, event_id: int, at_us: int) -> None:
+        """Takes in the calls before which nothing can come any more, now that a call in the newest cell was made."""
+        complete_s = (beat.cell - 1) * _CELL_S
+        _take_in(beat, complete_s)
         is_new = not beat.fired_event_id and _is_beacon(beat)
         if is_new and not self._popularity.is_popular(key[1], complete_s * SECOND_US):
             self._beats.fire(key, beat, event_id, at_us, self.name, *key, beat.first_us)
@@ -226,6 +207,33 @@ class Beacons(SessionBehaviour):
         points = POINTS_FETCHING if beat.received > FETCHED_BYTES * beat.count else POINTS
         points += POINTS_SAME_SIZE if _is_same_size(beat) else 0
         return points + (POINTS_LASTING if _steady_span_us(beat) >= LASTING_US else 0)
+
+
+def _path(event: Event) -> _Key | None:
+    source, destination, port = event.source_ip, event.destination_ip, event.destination_port or 0
+    if source is None or destination is None or port in QUIET_PORTS or event.transport == "icmp":
+        return None
+    return source, destination, port
+
+
+def _proxied_path(event: Event) -> _Key | None:
+    """The path to the name that a proxy, or a server, was asked for."""
+    source, domain = event.source_ip, event.more.get("url.domain")
+    if source is None or not isinstance(domain, str) or "." not in domain or is_address(domain):
+        return None
+    return source, domain, 0
+
+
+def _take_in(beat: Beat, complete_s: int) -> None:
+    """Joins the calls before a second to runs of pauses."""
+    ready = sorted([second for second in beat.pending if second < complete_s])
+    beat.pending.difference_update(ready)
+    for second in ready:
+        if beat.judged_s:
+            beat.pauses.append(second - beat.judged_s)
+        beat.judged_s = second
+        if len(beat.pauses) == RUN_PAUSES:
+            _end_run(beat)
 
 
 def _end_run(beat: Beat) -> None:

@@ -11,10 +11,12 @@ from pandora_core.model import Detection, Event
 
 
 class Route(NamedTuple):
-    """Which events a behaviour sees: those of a category and an action."""
+    """Which events a behaviour sees: those of a category and an action, or of these only what goes outside."""
 
     category: str
     action: str
+    is_outward: bool = False
+    """Only events whose destination is the address of a single host that is not in one of our own networks."""
 
 
 class Fired(NamedTuple):

@@ -39,7 +39,7 @@ class LongConnections(SessionBehaviour):
     """
 
     name = "long-connection"
-    routes = (Route("network", "connection"),)
+    routes = (Route("network", "connection", is_outward=True),)
 
     def __init__(self, context: Context, capacity: int = CAPACITY) -> None:
         self._names = context.names
@@ -54,7 +54,7 @@ class LongConnections(SessionBehaviour):
         if not lasted_ns or not isinstance(lasted_ns, int) or lasted_ns < NOTED_US * 1000:
             return
         source, destination = event.source_ip, event.destination_ip
-        if source is None or destination is None or not is_outside(destination) or is_outside(source):
+        if source is None or destination is None or is_outside(source):
             return
         for told in self._popularity.add(destination, source, event.at_us):
             self._held.mark_place(told)

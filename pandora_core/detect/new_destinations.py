@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
 
-from pandora_core.detect.addresses import is_internal, is_outside
+from pandora_core.detect.addresses import is_internal
 from pandora_core.detect.baselines import to_forget
 from pandora_core.detect.behaviour import Context, Route
 from pandora_core.detect.popularity import Popularity
@@ -60,7 +61,7 @@ class NewDestinations(SessionBehaviour):
     """
 
     name = "new-destination"
-    routes = (Route("network", "connection"),)
+    routes = (Route("network", "connection", is_outward=True),)
 
     def __init__(
         self,
@@ -86,7 +87,7 @@ class NewDestinations(SessionBehaviour):
         circle = self._circles.get(source)
         if circle is not None and len(circle.networks) > FEW_NETWORKS:
             return
-        if not is_outside(destination) or not is_internal(source):
+        if not is_internal(source):
             return
         at_us, network = event.at_us, _network_of(destination)
         if circle is None:
@@ -158,5 +159,6 @@ class NewDestinations(SessionBehaviour):
         )
 
 
+@lru_cache(maxsize=16_384)
 def _network_of(address: str) -> str:
     return ":".join(address.split(":")[:3]) if ":" in address else address.rpartition(".")[0]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from typing import ClassVar, NamedTuple
 
 import msgspec
 
+from pandora_core.detect.addresses import is_outside
 from pandora_core.detect.beacons import Beacons
-from pandora_core.detect.behaviour import Behaviour, Context, Fired, Maker
+from pandora_core.detect.behaviour import Behaviour, Context, Fired, Maker, Route
 from pandora_core.detect.borrowed import BorrowedAccounts
 from pandora_core.detect.certificates import Certificates
 from pandora_core.detect.dns_tunnels import DnsTunnels
@@ -50,7 +51,7 @@ _ALWAYS_SEEN = (*_NAMING, ("network", "connection"))
 class Pipeline:
     """All behaviours, and what they share. It is pure: events in, detections and edges out, the state in bytes."""
 
-    VERSION: ClassVar[str] = "8"
+    VERSION: ClassVar[str] = "9"
     """Changes with the state's layout and with every threshold: a state of another version is of no use, the engine
     then builds it anew from the stored events. A test compares it with a digest of all thresholds."""
 
@@ -60,22 +61,25 @@ class Pipeline:
         names = Names(max_places)
         self._context = Context(names, Edges(names, max_edges))
         self._behaviours: list[Behaviour] = [make(self._context) for make in behaviours or BUILT_IN]
-        self._routes = {
-            route: (route in _NAMING, tuple(b.observe for b in self._behaviours if route in b.routes))
-            for route in {*_ALWAYS_SEEN, *(route for behaviour in self._behaviours for route in behaviour.routes)}
+        self._audiences = {
+            kind: _audience(kind, self._behaviours)
+            for kind in {*_ALWAYS_SEEN, *(route[:2] for behaviour in self._behaviours for route in behaviour.routes)}
         }
 
     def observe(self, event_id: int, event: Event) -> None:
         """Shows one event to the behaviours that want its kind. Ids rise; times may not."""
-        found = self._routes.get((event.category, event.action))  # type: ignore[arg-type]
-        if found is None:
+        audience = self._audiences.get((event.category, event.action))  # type: ignore[arg-type]
+        if audience is None:
             return
-        may_name, observers = found
+        may_name, observers, outward_observers = audience
         if may_name or event.host is not None:
             for place in self._context.names.learn(event):
                 self._rename(place)
         for observe in observers:
             observe(event_id, event)
+        if outward_observers and event.destination_ip is not None and is_outside(event.destination_ip):
+            for observe in outward_observers:
+                observe(event_id, event)
 
     def changed(self) -> list[Fired]:
         """Detections that are new or have news since the last call, in firing order."""
@@ -110,3 +114,18 @@ class Pipeline:
         self._context.edges.renamed(place)
         for behaviour in self._behaviours:
             behaviour.renamed(place)
+
+
+class _Audience(NamedTuple):
+    """Who is shown all events of a kind, and who only those that go outside, which is looked up once for all."""
+
+    may_name: bool
+    observers: tuple[Callable[[int, Event], None], ...]
+    outward_observers: tuple[Callable[[int, Event], None], ...]
+
+
+def _audience(kind: tuple[str, str], behaviours: Sequence[Behaviour]) -> _Audience:
+    everything, outward = (
+        tuple(b.observe for b in behaviours if Route(*kind, is_outward) in b.routes) for is_outward in (False, True)
+    )
+    return _Audience(kind in _NAMING, everything, outward)

@@ -32,6 +32,8 @@ class Popularity:
         if users is None:
             forgotten = self._users.put(destination, ((at_us, source),))
             return (destination, forgotten[0]) if forgotten else (destination,)
+        if len(users) == _KEPT and at_us > users[-1][0]:
+            return ()
         others = users
         for user in users:
             if user[1] == source:

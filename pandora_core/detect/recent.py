@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -19,16 +19,14 @@ class Recent(Generic[K, V]):
         self._kind: Any = list[tuple[key_type, value_type]]  # type: ignore[valid-type]
         self._capacity = capacity
         self._values: OrderedDict[K, V] = OrderedDict()
+        self.get: Callable[[K], V | None] = self._values.get
+        """The value of a key, if it is remembered. Asked several times an event, so without a step in between."""
 
     def __len__(self) -> int:
         return len(self._values)
 
     def __contains__(self, key: K) -> bool:
         return key in self._values
-
-    def get(self, key: K) -> V | None:
-        """The value of a key, if it is remembered."""
-        return self._values.get(key)
 
     def keys(self) -> Iterable[K]:
         """All keys, the one written longest ago first."""
@@ -50,4 +48,5 @@ class Recent(Generic[K, V]):
 
     def load(self, state: bytes) -> None:
         """Inverse of :meth:`dump`."""
-        self._values = OrderedDict(msgspec.msgpack.decode(state, type=self._kind))
+        self._values.clear()
+        self._values.update(msgspec.msgpack.decode(state, type=self._kind))

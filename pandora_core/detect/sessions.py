@@ -116,18 +116,24 @@ class Sessions(Generic[K, S]):
 
     def at(self, key: K, at_us: int) -> S:
         """The session that an event of this key and time belongs to, made if need be, its span widened to hold it."""
-        self._clock += 1
+        session = self.at_known(key, at_us)
+        return self._start(key, at_us) if session is None else session
+
+    def at_known(self, key: K, at_us: int) -> S | None:
+        """The same for a key that has sessions; ``None``, and nothing is made, for one that has none."""
         sessions = self._by_key.get(key)
-        if sessions is not None:
-            gap_us = self.gap_us
-            for session in sessions:
-                if session.first_us - gap_us <= at_us <= session.last_us + gap_us:
-                    if at_us > session.last_us:
-                        session.last_us = at_us
-                    elif at_us < session.first_us:
-                        session.first_us = at_us
-                    session.touched = self._clock
-                    return session
+        if sessions is None:
+            return None
+        gap_us = self.gap_us
+        for session in sessions:
+            if session.first_us - gap_us <= at_us <= session.last_us + gap_us:
+                if at_us > session.last_us:
+                    session.last_us = at_us
+                elif at_us < session.first_us:
+                    session.first_us = at_us
+                self._clock += 1
+                session.touched = self._clock
+                return session
         return self._start(key, at_us)
 
     def of(self, key: K) -> tuple[S, ...]:
@@ -181,14 +187,13 @@ class Sessions(Generic[K, S]):
 
     def dump(self) -> bytes:
         """Everything, news included, for a snapshot."""
-        return msgspec.msgpack.encode((self._clock, list(self._by_key.items()), self._parting))
+        return msgspec.msgpack.encode((self._clock, self._by_key, self._parting))
 
     def load(self, state: bytes) -> None:
         """Inverse of :meth:`dump`."""
         sessions_type: Any = tuple[self._session_type, ...]  # type: ignore[name-defined]
-        kind: Any = tuple[int, list[tuple[self._key_type, sessions_type]], list[Fired]]  # type: ignore[name-defined]
-        self._clock, items, self._parting = msgspec.msgpack.decode(state, type=kind)
-        self._by_key = dict(items)
+        kind: Any = tuple[int, dict[self._key_type, sessions_type], list[Fired]]  # type: ignore[name-defined]
+        self._clock, self._by_key, self._parting = msgspec.msgpack.decode(state, type=kind)
         self._count = sum(map(len, self._by_key.values()))
         self._fired_at = PlaceIndex()
         for key, session in self:
@@ -203,6 +208,7 @@ class Sessions(Generic[K, S]):
     def _start(self, key: K, at_us: int) -> S:
         if self._count >= self.capacity:
             self._evict()
+        self._clock += 1
         session = self._session_type()
         session.first_us = session.last_us = at_us
         session.touched = self._clock

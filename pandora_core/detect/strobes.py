@@ -34,32 +34,19 @@ _Path = tuple[str, str, int]
 
 
 class Cell(msgspec.Struct, gc=False):
-    """Connections along a path in six hours, or refused ones in an hour."""
+    """Connections along a path in six hours, or refused ones in an hour; ``before`` is the cell for late lines."""
 
-    number: int = 0
+    number: int
+    first_us: int
+    last_us: int
     count: int = 0
-    first_us: int = 0
-    last_us: int = 0
-
-
-class Cells(msgspec.Struct, gc=False):
-    """The newest cell of a path and the one before, for late lines."""
-
-    newest: Cell = msgspec.field(default_factory=Cell)
-    before: Cell = msgspec.field(default_factory=Cell)
+    before: Cell | None = None
 
     def add(self, number: int, at_us: int, count: int) -> Cell | None:
-        """Counts an event in; its cell, or ``None`` if it is older than late."""
-        cell = self.newest
-        if number > cell.number:
-            self.before, self.newest = cell, Cell(number, 0, at_us, at_us)
-            cell = self.newest
-        elif number < cell.number:
-            if number != cell.number - 1:
-                return None
-            if self.before.number != number:
-                self.before = Cell(number, 0, at_us, at_us)
-            cell = self.before
+        """Counts an event in that is not newer; its cell, or ``None`` if it is older than late."""
+        cell = self if number == self.number else self._before(number, at_us)
+        if cell is None:
+            return None
         cell.count += count
         if at_us > cell.last_us:
             cell.last_us = at_us
@@ -67,12 +54,19 @@ class Cells(msgspec.Struct, gc=False):
             cell.first_us = at_us
         return cell
 
+    def _before(self, number: int, at_us: int) -> Cell | None:
+        if number != self.number - 1:
+            return None
+        if self.before is None or self.before.number != number:
+            self.before = Cell(number, at_us, at_us)
+        return self.before
+
 
 class Tally(msgspec.Struct, gc=False):
-    """What is counted along a path."""
+    """What is counted along a path, by the newest cells: there are many, and most of them have one connection."""
 
-    calls: Cells = msgspec.field(default_factory=Cells)
-    refused: Cells = msgspec.field(default_factory=Cells)
+    calls: Cell
+    refused: Cell | None = None
 
 
 class Strobe(Session, kw_only=True, gc=False):
@@ -135,21 +129,28 @@ class Strobes(SessionBehaviour):
 
     def _count(self, path: _Path, event_id: int, event: Event) -> None:
         at_us = event.at_us
+        number = at_us // _CALL_CELL_US
         tally = self._tallies.get(path)
         if tally is None:
-            tally = Tally()
-            self._tallies.put(path, tally)
-            for told in self._popularity.add(path[1], path[0], at_us):
-                self._strobes.mark_place(told)
-        calls = tally.calls.add(at_us // _CALL_CELL_US, at_us, event.count)
-        refused = None
-        if event.outcome == "failure":
-            refused = tally.refused.add(at_us // _REFUSED_CELL_US, at_us, event.count)
+            tally = self._begin(path, number, at_us)
+        if number > tally.calls.number:
+            tally.calls = _newest(tally.calls, number, at_us)
+        calls = tally.calls.add(number, at_us, event.count)
         if calls is not None and calls.count == event.count:
             self._tallies.put(path, tally)  # written lately: a path that is alive is not forgotten
+        refused = None
+        if event.outcome == "failure":
+            number = at_us // _REFUSED_CELL_US
+            tally.refused = _newest(tally.refused, number, at_us)
+            refused = tally.refused.add(number, at_us, event.count)
         is_many = calls is not None and calls.count >= self._many_calls
         if is_many or (refused is not None and refused.count >= self._many_refused):
             self._join(path, calls if is_many else None, refused, event_id, event)
+
+    def _begin(self, path: _Path, number: int, at_us: int) -> Tally:
+        for told in self._popularity.add(path[1], path[0], at_us):
+            self._strobes.mark_place(told)
+        return Tally(Cell(number, at_us, at_us))
 
     def _join(self, path: _Path, many: Cell | None, refused: Cell | None, event_id: int, event: Event) -> None:
         strobe = self._strobes.at(path, event.at_us)
@@ -202,3 +203,13 @@ class Strobes(SessionBehaviour):
             related=(EntityRef("address", destination),),
             event_ids=strobe.event_ids,
         )
+
+
+def _newest(cell: Cell | None, number: int, at_us: int) -> Cell:
+    """The newest cell, now that something happened in another."""
+    if cell is None:
+        return Cell(number, at_us, at_us)
+    if number <= cell.number:
+        return cell
+    cell.before = None
+    return Cell(number, at_us, at_us, 0, cell)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from pandora_core.detect.addresses import is_internal, is_outside
+from pandora_core.detect.addresses import is_internal
 from pandora_core.detect.baselines import Baseline, to_forget
 from pandora_core.detect.behaviour import Context, Route
 from pandora_core.detect.popularity import Popularity, users_sentence
@@ -96,7 +96,7 @@ class Uploads(SessionBehaviour):
     """
 
     name = "upload"
-    routes = (Route("network", "connection"),)
+    routes = (Route("network", "connection", is_outward=True),)
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class Uploads(SessionBehaviour):
         if isinstance(received, int) and received >= sent:
             return
         source, destination = event.source_ip, event.destination_ip
-        if source is None or destination is None or not is_outside(destination) or not is_internal(source):
+        if source is None or destination is None or not is_internal(source):
             return
         lasted_ns = more.get("event.duration")
         at_us = event.at_us + (lasted_ns // 1000 if isinstance(lasted_ns, int) else 0)
@@ -163,8 +163,10 @@ class Uploads(SessionBehaviour):
             sender.baseline.since_us = number * HOUR_US
         hour = sender.hours.get(number)
         if hour is not None:
-            hour.first_us = min(hour.first_us, at_us)
-            hour.last_us = max(hour.last_us, at_us)
+            if at_us > hour.last_us:
+                hour.last_us = at_us
+            if at_us < hour.first_us:
+                hour.first_us = at_us
         return hour
 
     def _advance(self, sender: Sender, number: int) -> None:
