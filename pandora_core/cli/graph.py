@@ -16,6 +16,7 @@ from pandora_core.model import iso
 if TYPE_CHECKING:  # scipy is imported when a command runs, not for the help page
     from pandora_core.graph.moment import GraphEdge
     from pandora_core.graph.ranking import RankedMove, Ranking
+    from pandora_core.quantum.jobs import RunOptions, WalkWork
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -113,6 +114,7 @@ def edge(data: Path | None, source: str, target: str, at: str | None, as_json: b
 @graph.command()
 @click.argument("name", metavar="HOST")
 @click.option("--circuit", is_flag=True, help="Also as a quantum circuit on a local simulator (at most 16 hosts).")
+@click.option("--queue", metavar="BACKEND", help="Put that circuit into the queue of jobs, for any backend.")
 @click.option("--shots", type=click.IntRange(1, 1_000_000), default=4096, show_default=True)
 @click.option("--steps", type=click.IntRange(1, 64), default=4, show_default=True, help="Trotter steps.")
 @click.option("--seed", type=int, default=0, show_default=True)
@@ -120,12 +122,14 @@ def edge(data: Path | None, source: str, target: str, at: str | None, as_json: b
 @json_option
 @click.pass_obj
 def walk(
-    data: Path | None, name: str, circuit: bool, shots: int, steps: int, seed: int, at: str | None, as_json: bool
-) -> None:
+    data: Path | None, /, name: str, circuit: bool, queue: str | None, steps: int, at: str | None, as_json: bool,
+    **options: Any,
+) -> None:  # fmt: skip
     """Where a quantum and a random walker from HOST are found, on the same graph."""
     from pandora_core import atlas, graph_shapes
+    from pandora_core.quantum.jobs import RunOptions
     from pandora_core.quantum.spreading import beside
-    from pandora_core.quantum.walk_task import run_apart, task_of
+    from pandora_core.quantum.walk_task import run_apart, task_of, work_of
 
     with bootstrap.graphing(data) as graph_:
         moment = graph_.moment(moment_us(at, "--at"))
@@ -134,9 +138,13 @@ def walk(
     shape: dict[str, Any] = {"host": here, "at": iso(moment.at_us), "walks": graph_shapes.walks(walks)}
     lines = list(walks.words())
     if circuit:
-        outcome = run_apart(task_of(moment, here, shots=shots, steps=steps, seed=seed))
+        outcome = run_apart(task_of(moment, here, steps=steps, **options))
         shape["circuit"] = outcome.shape()
         lines += outcome.words()
+    if queue is not None:
+        work = work_of(task_of(moment, here, steps=steps, **options))
+        shape["job"] = _queue(data, work, RunOptions(**options), queue, f"walk from {here}")
+        lines.append(f"queued: pandora jobs show {shape['job']}")
     emit(shape, as_json, lambda: "\n".join(map(plain, lines)))
 
 
@@ -154,6 +162,17 @@ def export(data: Path | None, file: Path, at: str | None, as_json: bool) -> None
     bootstrap.write_private(file, bootstrap.to_json(graph_shapes.graph(moment)) + "\n")
     done = {"path": str(file), "hosts": len(moment.hosts), "edges": len(moment.edges), "at": iso(moment.at_us)}
     emit(done, as_json, lambda: f"{file}: {len(moment.hosts):,} hosts, {len(moment.edges):,} edges")
+
+
+def _queue(data: Path | None, work: WalkWork, options: RunOptions, backend: str, label: str) -> str:
+    """Puts a walk into the queue of jobs; the id of the job."""
+    from pandora_core import jobdesk
+    from pandora_core.quantum.jobs import Payload
+
+    settings = bootstrap.settings_of(data)
+    new = jobdesk.prepared(settings, Payload(work, options, backend), label=label)
+    with jobdesk.opened(data) as jobs:
+        return jobdesk.submit(jobs, new).id
 
 
 def _ranking(ranking: Ranking, limit: int) -> str:

@@ -16,6 +16,7 @@ import scipy.sparse as sp
 
 from pandora_core.errors import PandoraError
 from pandora_core.graph.moment import Moment
+from pandora_core.quantum.jobs import WalkWork
 from pandora_core.quantum.walk import neighbourhood
 
 MAX_HOSTS = 16
@@ -75,6 +76,13 @@ def task_of(moment: Moment, host: str, *, shots: int, steps: int, seed: int) -> 
     hosts = tuple(moment.hosts[number] for number in near)
     rows = tuple(tuple(map(float, row)) for row in part)
     return WalkTask(hosts, rows, hosts.index(host), steps=steps, shots=shots, seed=seed)
+
+
+def work_of(task: WalkTask) -> WalkWork:
+    """The same walk as the work of a job, for any backend of the queue."""
+    weights = enumerate(task.weights)
+    edges = [(one, other, weight) for one, row in weights for other, weight in enumerate(row) if weight]
+    return WalkWork(list(task.hosts), edges, task.start, task.time, task.steps)
 
 
 def run_apart(task: WalkTask) -> WalkOutcome:

@@ -349,7 +349,8 @@ class NetworkScreen(PandoraScreen):
         self.action_walk_pause()
         self._spread = None
         self._canvas.lay_over(None)
-        self._tell(None)
+        if self._told is not None:
+            self._tell(None)
 
     def _redraw(self) -> None:
         for lines in self.query("#walks, #told").results(Lines):

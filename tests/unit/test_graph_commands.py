@@ -162,6 +162,13 @@ def test_a_walk_as_a_circuit_is_close_to_the_exact_walk_and_labelled_as_simulate
     assert circuit["measured_distance"] < 0.15
 
 
+def test_a_walk_is_queued_as_a_job_for_any_backend(ask: Ask, data: Path) -> None:
+    job = ask("walk", "WS-2", "--queue", "aer", "--shots", "500")["job"]
+    shown = CliRunner().invoke(root, ["--data", str(data), "jobs", "show", job, "--json"], catch_exceptions=False)
+    found = json.loads(shown.stdout)
+    assert (found["id"], found["state"], found["kind"]) == (job, "QUEUED", "walk")
+
+
 def test_mistakes_are_explained(data: Path) -> None:
     with pytest.raises(NotFoundError, match="no host 'nobody'"):
         run(data, "host", "nobody")
