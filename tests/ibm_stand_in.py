@@ -25,8 +25,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 CRN = "crn:v1:bluemix:public:quantum-computing:us-east:a/0123:11111111-2222-3333-4444-555555555555::"
-FAULTS = ("lost", "dropped", "unavailable", "slow")
-"""``lost``: 502 after the job was made; ``dropped``: the connection is cut after it; ``unavailable``: 503 before."""
+FAULTS = ("lost", "dropped", "unavailable", "slow", "twice")
+"""``lost``: 502 after the job was made; ``dropped``: the connection is cut after it; ``unavailable``: 503 before;
+``twice``: two jobs of one submission."""
 
 
 @dataclass
@@ -133,6 +134,8 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "unavailable":
             return self._say(503, {"errors": [{"message": "try later"}]})
         job = platform.make(body)
+        if fault == "twice":
+            platform.make(body)
         if fault == "slow":
             time.sleep(30)
         if fault == "lost":

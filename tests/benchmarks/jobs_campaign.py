@@ -37,7 +37,7 @@ from tests import ibm_stand_in
 from tests.ibm_stand_in import Platform
 
 BELL = 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit[2] q; bit[2] c;\nh q[0]; cx q[0], q[1];\nc = measure q;\n'
-OPEN_AT_ONCE = 8
+OPEN_AT_ONCE = 12
 KILLS = ("queue", "warm worker", "child", "client")
 WEIGHTS = {
     "queue": 6,
@@ -48,6 +48,7 @@ WEIGHTS = {
     "dropped": 14,
     "unavailable": 8,
     "slow": 1,
+    "twice": 4,
     "weather lost": 10,
     "weather dropped": 10,
     "cancel": 9,
@@ -82,7 +83,7 @@ class Campaign:
         self.data, self.rng = data, random.Random(seed)
         self.store = Store(data / FILE_NAME)
         self.jobs = Jobs(self.store)
-        self.server = ibm_stand_in.serve(Platform(queue_s=0.8, run_s=0.1))
+        self.server = ibm_stand_in.serve(Platform(queue_s=3.0, run_s=0.1))
         self.submitted: list[str] = []
         self.faults: Counter[str] = Counter()
         self.restarts = -1
@@ -93,7 +94,7 @@ class Campaign:
         while sum(self.faults.values()) < faults:
             self._fill()
             self._one_fault()
-            time.sleep(self.rng.uniform(0.02, 0.5))
+            time.sleep(self.rng.uniform(0.02, 0.4))
             self._keep_up()
         self.server.platform.faults.clear()
         self.server.platform.weather.clear()
@@ -125,7 +126,8 @@ class Campaign:
     def _fill(self) -> None:
         for _ in range(OPEN_AT_ONCE - len(self.jobs.open_jobs())):
             backend = self.rng.choice(("aer", "ibm"))
-            payload = Payload(CircuitWork(qasm3=BELL), RunOptions(shots=50, seed=1), backend)
+            circuit = BELL if backend == "ibm" else _long(self.rng.choice((2, 12, 12)))
+            payload = Payload(CircuitWork(qasm3=circuit), RunOptions(shots=50, seed=1), backend)
             new = new_job(payload, memory_limit_bytes=4 << 30, priority=self.rng.randrange(10))
             self.submitted.append(self.jobs.submit(new, actor="campaign", host="here", at_us=now_us()).id)
 
@@ -233,6 +235,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         verdict = campaign(Path(folder), given.faults, given.seed)
     sys.exit(0 if verdict.is_clean else 1)
+
+
+def _long(qubits: int) -> str:
+    """Long enough to be killed in the middle of it."""
+    lines = [f'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit[{qubits}] q; bit[{qubits}] c;']
+    for layer in range(15):
+        lines += [f"rx({0.1 + layer}) q[{qubit}];" for qubit in range(qubits)]
+        lines += [f"cx q[{qubit}], q[{qubit + 1}];" for qubit in range(qubits - 1)]
+    return "\n".join([*lines, "c = measure q;"])
 
 
 def _children(pid: int) -> list[int]:
