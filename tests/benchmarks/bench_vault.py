@@ -1,41 +1,33 @@
 """How fast the vault is, beside the bare cipher in the same run.
 
     python tests/benchmarks/bench_vault.py            # all of it, about a minute
-    python tests/benchmarks/bench_vault.py get open   # parts: get open store evidence stream bundle kem kdf
+    python tests/benchmarks/bench_vault.py get open   # parts: get open stream bundle kem kdf
 
-Figures are the best of several repetitions; the machine should be idle.
+``bench_vault_figures.py`` measures the whole vault. Figures are the best of several repetitions; the machine should
+be idle.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import io
 import os
 import resource
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
-from pandora_core.vault import age, contents, entry, kdf, manifest, providers, recipients, sealed
+from pandora_core.vault import age, entry, kdf, manifest, providers, recipients, sealed
 from pandora_core.vault.age_keys import PostQuantumIdentity
 from pandora_core.vault.entry import Address, Field, Meta, Opener
-from pandora_core.vault.keyfile import KeyFile
 from pandora_core.vault.profiles import BUNDLE_SUITE, HIGH, PROFILES, SUITES, Profile
 from pandora_core.vault.secret import Secret
-from pandora_core.vault.slots import Credentials
 from pandora_core.vault.stream import CHUNK_BYTES
-from pandora_core.vault.vault import Vault
-from pandora_core.vault.views import Actor, Draft
-
-T = TypeVar("T")
 
 GIB = 1 << 30
 VAULT_ID = bytes(16)
@@ -177,69 +169,6 @@ def bench_open() -> None:
         print(f"root after one change of {count}: {best_us(change):.0f} us")
 
 
-def bench_store(count: int = 10_000) -> None:
-    """A vault on disk with ten thousand entries: opened (locked), unlocked after the KDF, listed; get; durable put.
-
-    Beside the wall's clock stands the thread's CPU time, which a busy machine changes less.
-    """
-    by, way = Actor("bench", "here"), Credentials(key_file=KeyFile.generate())
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "vault.db"
-        with Vault.create(path, way, by=by) as vault, vault._change("put", "many", by) as change:
-            for number in range(count):
-                fields = (Field("user", Secret.copy_of(b"kim")), Field("password", Secret(24)))
-                draft = Draft(f"entry {number}", "login", fields=fields, hidden=("password",))
-                meta = contents.meta_of(draft, change.at_ms)
-                vault._contents.insert(change, vault._unlocked(), meta, fields)
-        steps: dict[str, list[tuple[float, float]]] = {"open": [], "unlock": [], "list": []}
-        for _ in range(5):
-            vault = _timed(steps["open"], partial(Vault.open, path))
-            _timed(steps["unlock"], partial(vault.unlock, way, by=by))
-            _timed(steps["list"], vault.list)
-            vault.close()
-        for name, taken in steps.items():
-            wall, cpu = (min(column) * 1e3 for column in zip(*taken, strict=True))
-            print(f"{name:7} {count} entries: {wall:6.1f} ms, of CPU {cpu:6.1f} ms")
-        with Vault.open(path) as vault:
-            vault.unlock(way, by=by)
-            print(f"get (audited in batches): {best_us(lambda: vault.get('entry 77', by=by).wipe()):.1f} us")
-            number = iter(range(count))
-            drafts = (Draft(f"new {n}", fields=(Field("token", Secret(32)),)) for n in number)
-            print(f"durable put: {best_us(lambda: vault.put(next(drafts), by=by), number=20) / 1e3:.2f} ms")
-
-
-def bench_evidence(size: int) -> None:
-    """A file sealed and opened by the vault, RAM to nowhere, with its custody: SHA-384 of both sides in threads."""
-    by, way = Actor("bench", "here"), Credentials(key_file=KeyFile.generate())
-    with tempfile.TemporaryDirectory() as folder, Vault.create(Path(folder) / "vault.db", way, by=by) as vault:
-        cipher, chunk, out = AESGCM(bytes(32)), bytearray(CHUNK_BYTES), bytearray(CHUNK_BYTES + 16)
-
-        def raw() -> None:
-            for number in range(size // CHUNK_BYTES):
-                cipher.encrypt_into(number.to_bytes(12), chunk, None, out)
-
-        def hashed() -> None:
-            digest = hashlib.sha384()
-            for _ in range(size // CHUNK_BYTES):
-                digest.update(chunk)
-
-        print(f"bare AES-256-GCM       {_rate(size, raw)}")
-        print(f"bare SHA-384           {_rate(size, hashed)}")
-        seal = partial(vault.seal_file, name="evidence", by=by)
-        print(f"seal with custody      {_rate(size, lambda: seal(Zeros(size), Nowhere()))}")
-        kept = Kept(size + size // 2048 + 100_000)
-        seal(Zeros(size), kept)
-        source = kept.memory[: kept.size]
-        print(f"open with custody      {_rate(size, lambda: vault.open_file(Held(source), Nowhere(), by=by))}")
-
-
-def _timed(taken: list[tuple[float, float]], run: Callable[[], T]) -> T:
-    wall, cpu = time.perf_counter(), time.thread_time()
-    done = run()
-    taken.append((time.perf_counter() - wall, time.thread_time() - cpu))
-    return done
-
-
 def bench_stream(size: int) -> None:
     """RAM to nowhere: the bare cipher in one buffer of 64 KiB, then sealed files of each profile, then age."""
     provider = providers.choose()
@@ -328,8 +257,6 @@ def _rate(size: int, run: Callable[[], object]) -> str:
 PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "get": lambda _: bench_get(),
     "open": lambda _: bench_open(),
-    "store": lambda _: bench_store(),
-    "evidence": lambda options: bench_evidence(options.size),
     "stream": lambda options: bench_stream(options.size),
     "bundle": lambda options: bench_bundle(options.size),
     "kem": lambda _: bench_kem(),
