@@ -73,6 +73,10 @@ class Shown(Visited, kw_only=True, gc=False):
     sorts: tuple[str, ...] = ()
     is_customary: bool = False
 
+    def has_room_for(self, at_us: int) -> bool:
+        """Whether an example of this time could be one of the earliest."""
+        return len(self.examples) < _MAX_EXAMPLES or at_us <= self.examples[-1][0]
+
     def add_example(self, at_us: int, text: str) -> None:
         """Keeps the earliest different examples."""
         if text and all(text != known for _, known in self.examples):
@@ -136,7 +140,8 @@ class HostSigns(SessionBehaviour):
         key = SignKey(host, sign.name, user, source_of(event) or "")
         shows = self._shown.at(key, event.at_us)
         shows.count += event.count
-        shows.add_example(event.at_us, example_of(event))
+        if shows.has_room_for(event.at_us):
+            shows.add_example(event.at_us, example_of(event))
         shows.remember(event_id, event.at_us)
         for field in _SESSIONS:
             shows.done_by(account, logon_id_of(event, field))

@@ -148,8 +148,8 @@ def _append(table: Recent[_Account, list[RemoteLogon]], account: _Account, entry
 def best_logon(session: Visited, logons: Iterable[RemoteLogon], *, least: int = NEAR) -> RemoteLogon | None:
     """The log-on that most likely did something, whatever came first; ``None`` if none is at least that sure."""
     known = [session.logon] if session.logon else []
-    best = max((*logons, *known), key=lambda logon: _rank(session, logon), default=None)
-    return best if best is not None and closeness(session, best) >= least else None
+    possible = [logon for logon in (*logons, *known) if closeness(session, logon) >= least]
+    return max(possible, key=lambda logon: _rank(session, logon), default=None) if possible else None
 
 
 def closeness(session: Visited, logon: RemoteLogon) -> int:
