@@ -110,6 +110,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("back", ("escape",), "back", "Back to the list", OVERLAYS, "screen.back", rank=1),
     Command("next move", ("tab",), "next move", "Go to the next ranked move", NETWORK, "screen.next_move", rank=2),
     Command("locate", ("slash",), "find", "Find a host", NETWORK, "screen.locate", 3, "HOST"),
+    Command("only", ("f",), "only", "Only log-ons of an account or a kind", NETWORK, "screen.only", 7, "WORDS"),
     Command("walk", ("w",), "walk", "One step of the walks from the host", NETWORK, "screen.walk_step", rank=3),
     Command("play", ("W",), "play", "Let the walks go on by themselves", NETWORK, "screen.walk_play", rank=7),
     Command("pause", ("space",), "pause", "Hold the walks", NETWORK, "screen.walk_pause", rank=8),

@@ -76,10 +76,11 @@ def plans_lines(found: Proposals, width: int, height: int) -> list[Line]:
     return lines[:height]
 
 
-def note(picture: Picture, at_us: int | None) -> str:
+def note(picture: Picture, at_us: int | None, words: str = "") -> str:
     """For the top line: how large the graph is, and of when."""
     when = f"at {day_text(at_us)[5:16]}" if at_us is not None else f"to {day_text(picture.moment.at_us)[5:16]}"
-    return f"{when}  {len(picture.hosts):,} hosts  {len(picture.moves):,} moves"
+    limit = f"only {words}  " if words else ""
+    return f"{limit}{when}  {len(picture.hosts):,} hosts  {len(picture.moves):,} moves"
 
 
 def said(text: str, width: int) -> Line:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -124,6 +124,23 @@ def _pairs(moment: Moment) -> list[tuple[int, int]]:
         places[pair] = min(seen[pair[0]], seen[pair[1]])
         seen.update(pair)
     return sorted(places, key=lambda pair: (places[pair], weights[pair], pair))
+
+
+def only(picture: Picture, words: str) -> Picture:
+    """The log-ons and moves whose account and kinds hold every word; hosts, marks and layout stay as they are."""
+    import numpy as np
+
+    wanted = words.casefold().split()
+    edges = [e for e in picture.moment.edges if _holds(wanted, e.user, (e.kind,))]
+    moves = tuple(one for one in picture.moves if _holds(wanted, one.move.user, one.move.kinds))
+    pairs = np.array(_pairs(replace(picture.moment, edges=tuple(edges))), dtype=np.int64).reshape(-1, 2)
+    verdict = picture.ranking.verdict or ("" if moves else f"no ranked move holds {words!r}")
+    return replace(picture, pairs=pairs, ranking=replace(picture.ranking, moves=moves, verdict=verdict))
+
+
+def _holds(wanted: Iterable[str], user: str, kinds: Iterable[str]) -> bool:
+    text = " ".join((user, *kinds)).casefold()
+    return all(word in text for word in wanted)
 
 
 def spread(picture: Picture, host: str) -> Spread:

@@ -19,7 +19,7 @@ from pandora_tui.commands import bindings
 from pandora_tui.messages import Status, Update
 from pandora_tui.screens.base import PandoraScreen
 from pandora_tui.screens.idle import say_idle
-from pandora_tui.surveyor import Surveyor, blast, plans, spread
+from pandora_tui.surveyor import Surveyor, blast, only, plans, spread
 from pandora_tui.terminal import is_link_slow
 from pandora_tui.widgets.dialogs import TextDialog
 from pandora_tui.widgets.empty import EmptyState
@@ -64,6 +64,8 @@ class NetworkScreen(PandoraScreen):
         super().__init__()
         self._surveyor: Surveyor | None = None
         self._picture: Picture | None = None
+        self._whole: Picture | None = None
+        self._words = ""
         self._at_us: int | None = None
         self._move = -1
         self._host = ""
@@ -129,6 +131,14 @@ class NetworkScreen(PandoraScreen):
             return
         dialog = TextDialog("Find a host", placeholder="a name, or some of its letters")
         self.app.push_screen(dialog, lambda text: self._find(text) if text else None)
+
+    def action_only(self, words: str = "") -> None:
+        """Show only log-ons whose account and kind hold some words."""
+        if words:
+            self._limit(words)
+            return
+        dialog = TextDialog("Only log-ons of", text=self._words, placeholder="an account, a kind: anna ssh")
+        self.app.push_screen(dialog, lambda text: self._limit(text.strip()) if text is not None else None)
 
     def action_next_move(self) -> None:
         count = len(self._picture.moves) if self._picture is not None else 0
@@ -207,7 +217,7 @@ class NetworkScreen(PandoraScreen):
         if self._surveyor is None:
             self._surveyor = Surveyor(console.feed.data)
         self._is_stale, self._is_busy = False, True
-        surveyor, at_us, before = self._surveyor, self._at_us, self._picture
+        surveyor, at_us, before = self._surveyor, self._at_us, self._whole
         console.errands.run(lambda: surveyor.survey(at_us, before), self._take, self._fail)
         self._show_empty()
 
@@ -216,8 +226,8 @@ class NetworkScreen(PandoraScreen):
         if not self.is_running:
             return
         if picture is not None:
-            self._problem = ""
-            self._show(picture)
+            self._problem, self._whole = "", picture
+            self._limit(self._words)
         if self._is_asked_again:
             self._is_asked_again, self._is_stale = False, True
             self._catch_up()
@@ -239,7 +249,7 @@ class NetworkScreen(PandoraScreen):
         self._canvas.show(picture)
         self._canvas.choose(self._host if self._host in picture.index else "", move=self._move)
         self._show_empty()
-        self.show_note(network_lines.note(picture, self._at_us))
+        self.show_note(network_lines.note(picture, self._at_us, self._words))
         self._redraw()
         self._find_wanted()
 
@@ -261,6 +271,13 @@ class NetworkScreen(PandoraScreen):
             state.show("Reading the graph", "Log-ons are read, ranked and laid out; it will be here in a moment.")
         elif not has_hosts:
             say_idle(self)
+
+    def _limit(self, words: str) -> None:
+        self._words, whole = words, self._whole
+        if whole is not None and words:
+            self._errand(lambda: only(whole, words), self._show)
+        elif whole is not None:
+            self._show(whole)
 
     def _go_to(self, at_us: int | None) -> None:
         if at_us != self._at_us:

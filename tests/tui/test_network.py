@@ -119,6 +119,24 @@ async def test_a_host_is_found_by_some_of_its_letters(tmp_path: Path) -> None:
         await until(pilot, lambda: any("nobody is not in the graph" in note.message for note in app._notifications))
 
 
+async def test_only_log_ons_of_an_account_can_be_shown_and_all_again(tmp_path: Path) -> None:
+    networked.fill(tmp_path)
+    app = networked.console(tmp_path)
+    async with app.run_test(size=WIDE) as pilot:
+        screen = await drawn(pilot)
+        assert screen._picture is not None
+        everything = len(screen._picture.pairs)
+        screen.action_only("boss network")
+        await until(pilot, lambda: "only boss network" in shown(app))
+        assert 0 < len(screen._picture.pairs) < everything
+        assert {one.move.user for one in screen._picture.moves} == {"boss"}
+        screen.action_only("nobody")
+        await until(pilot, lambda: "no ranked move holds 'nobody'" in shown(app))
+        screen._limit("")
+        await until(pilot, lambda: "WS-2 → WS-7" in shown(app))
+        assert len(screen._picture.pairs) == everything
+
+
 async def test_a_click_on_a_host_chooses_it(tmp_path: Path) -> None:
     networked.fill(tmp_path)
     app = networked.console(tmp_path)
