@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from pandora_core.errors import NotFoundError, VaultLockedError
+from pandora_core.errors import PandoraError, VaultLockedError
 from pandora_core.quantum.ibm import Access, Answer, Ask, Found
 from pandora_core.quantum.jobs import Outcome, encode, payload_of
 from pandora_core.store.job_rows import VAULT_LOCKED, Job, JobFacts, JobState
@@ -136,7 +136,7 @@ class _Care:
 
 
 class RemoteDesk:
-    """Takes care of remote jobs. ``access`` may raise VaultLockedError or NotFoundError; it is asked when needed."""
+    """Takes care of remote jobs. ``access`` is asked when needed; it may raise what the vault raises."""
 
     def __init__(
         self,
@@ -187,9 +187,9 @@ class RemoteDesk:
             return False
         try:
             access = self._access()
-        except (VaultLockedError, NotFoundError) as error:
+        except PandoraError as error:
             self._no_access_until = time.monotonic() + self._options.patience_s
-            why = VAULT_LOCKED if isinstance(error, VaultLockedError) else "no token: pandora vault put ibm-quantum"
+            why = VAULT_LOCKED if isinstance(error, VaultLockedError) else f"no token: {error.what}"
             for job in jobs:
                 self._jobs.waits(job.id, why)
             return False
@@ -249,6 +249,8 @@ class RemoteDesk:
             care.due = max(care.due, time.monotonic() + 0.1)
         if asked is not None:
             self._trouble(asked[0], str(error))
+        else:  # it did not even load
+            self._no_access_until = time.monotonic() + _BACKOFF_S[2]
 
     def _take(self, job: Job, question: Ask, answer: Answer) -> None:
         care = self._cares.get(job.id, _Care())

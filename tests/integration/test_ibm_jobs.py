@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from queueing import Desk, now_us
 
-from pandora_core.errors import VaultLockedError
+from pandora_core.errors import VaultError, VaultLockedError
 from pandora_core.quantum.ibm import Access
 from pandora_core.quantum.remote import RemoteDesk, RemoteOptions
 from pandora_core.store.job_rows import Job, JobState
@@ -168,6 +168,18 @@ def test_a_locked_vault_keeps_the_job_waiting_and_says_so(desk: Desk) -> None:
             queue.step()
     waits = desk.jobs.get(job.id)
     assert (waits.state, waits.reason, remote.client_pid) == (JobState.QUEUED, "vault locked", None)
+
+
+def test_without_a_vault_the_job_waits_and_the_queue_goes_on(desk: Desk) -> None:
+    def absent() -> Access:
+        raise VaultError("there is no vault")
+
+    remote = RemoteDesk(desk.jobs, absent, desk.data / "ibm.log", now_us, OPTIONS)
+    job = desk.submit(backend="ibm")
+    with desk.queue(remote=remote) as queue:
+        queue.step()
+    waits = desk.jobs.get(job.id)
+    assert (waits.state, waits.reason) == (JobState.QUEUED, "no token: there is no vault")
 
 
 def test_the_token_is_in_no_text_of_its_access() -> None:
