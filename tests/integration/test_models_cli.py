@@ -118,3 +118,21 @@ def test_a_model_is_signed_by_the_key_at_hand_and_then_held_to_it(tmp_path, made
     run(data, "models", "key")
     with pytest.raises(RefusedError, match="not trusted"):
         run(data, "models", "evaluate", "--dataset", str(made), "--label", "label")
+
+
+def test_verdicts_on_alerts_become_labelled_flows(tmp_path):
+    data, logs = tmp_path / "data", tmp_path / "logs"
+    logs.mkdir()
+    head = "StartTime,Dur,Proto,SrcAddr,Sport,Dir,DstAddr,Dport,State,sTos,dTos,TotPkts,TotBytes,SrcBytes,Label\n"
+    cells = "0.0,tcp,10.0.0.9,{from_port},  ->,10.0.0.20,{port},S_RA,0,0,2,120,60,"
+    rows = [
+        f"2024/05/01 10:00:{n // 10:02d}.{n % 10}00000," + cells.format(from_port=40_000 + n, port=n + 1)
+        for n in range(300)
+    ]
+    (logs / "scan.binetflow").write_text(head + "\n".join(rows) + "\n")
+    run(data, "ingest", str(logs))
+    (alert, *_) = run(data, "alerts", "list")["items"]
+    run(data, "alerts", "verdict", alert["id"], "true-positive")
+    row = run(data, "datasets", "import", "verdicts", "--sensitive")
+    assert (row["layout"], row["schema"]) == ("verdicts", "flow/1")
+    assert row["attacks"] == row["rows"] > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +18,7 @@ from pandora_core.learn.robustness import evade, flipped, padded_copies, poison
 from pandora_core.learn.search import search
 from pandora_core.learn.surprise import SurpriseTree
 from pandora_core.learn.table import divide, hold_out
-from pandora_core.learn.training import train
+from pandora_core.learn.training import train, workers
 from tests.unit.learn_samples import SCHEMA, made_table
 
 SMALL = Recipe({"forest": {"n_estimators": 20}, "surprise": {"bins": 8}})
@@ -212,3 +213,19 @@ def test_rows_with_other_labels_but_the_same_features_have_the_same_hash():
     other = replace(table, kinds=table.kinds[::-1])
     assert np.array_equal(table.row_hashes(), other.row_hashes())
     assert len(np.unique(table.row_hashes())) == len(table)
+
+
+def test_two_cores_give_the_model_that_one_gives():
+    table = made_table()
+    models = []
+    for count in (1, 2):
+        with workers(count):
+            models.append(train(table, Training(SMALL, rehearsals=2)).model)
+    assert np.array_equal(models[0].scores(table.cells()), models[1].scores(table.cells()))
+    assert models[0].threshold == models[1].threshold
+
+
+def test_a_cluster_without_dask_installed_is_refused_with_the_way_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ConfigError, match="Dask is not installed"), workers(1, "tcp://127.0.0.1:1"):
+        pytest.fail("nothing is computed")
