@@ -27,7 +27,7 @@ from pandora_core.vault.carrying import Incoming, Taken
 from pandora_core.vault.contents import checked_name
 from pandora_core.vault.database import DEPOSITS_LIMIT
 from pandora_core.vault.envelope import ID_BYTES
-from pandora_core.vault.private_files import settle, spare_name
+from pandora_core.vault.private_files import check_folder, settle, spare_name
 from pandora_core.vault.recipients import Identity, Recipient
 from pandora_core.vault.rotation import RotatingSafe
 from pandora_core.vault.safe import Clock, now_ms
@@ -255,6 +255,7 @@ class Vault(RotatingSafe):
         part = spare_name(path)
         if os.path.lexists(path):
             raise RefusedError("there is a file of that name already", where=str(path))
+        check_folder(path.parent)  # before the trail says that there is a backup
         with self._lock:
             if self.is_unlocked:
                 self.note("backup", path.name, by=by)

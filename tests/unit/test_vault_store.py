@@ -338,6 +338,15 @@ def test_a_backup_is_whole_opens_and_replaces_nothing(tmp_path):
     assert target.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_backup_that_is_refused_is_not_in_the_trail(tmp_path):
+    shared = private(tmp_path / "shared")
+    shared.chmod(0o755)
+    with make(tmp_path / "v") as vault:
+        with pytest.raises(VaultError, match="open to others"):
+            vault.backup(shared / "copy.db", by=KIM)
+        assert [each.kind for each in vault.audit()] == ["create"]
+
+
 def test_a_vault_is_never_made_over_something_else(tmp_path):
     make(tmp_path / "v", entries=1).close()
     with pytest.raises(RefusedError):
