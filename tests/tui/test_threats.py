@@ -272,13 +272,15 @@ def test_a_search_is_an_observable_a_dataset_and_a_text(text: str, expected: Sea
     assert parse_search(text) == expected
 
 
-async def test_what_comes_later_says_so(app: PandoraApp) -> None:
+async def test_what_cannot_be_done_here_says_so(app: PandoraApp) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await ready(pilot)
         await pilot.press("e", "g")
         await until(pilot, lambda: len(notes(app)) == 2)
         assert "vault" in notes(app)[0]
-        assert "Network" in notes(app)[1]
+        assert "ws-114 is not in the graph" in notes(app)[1]
+        assert app.place == "network"
+        await pilot.press("2")
         assert table(app).cursor_key == CHAIN, "g is not `first` here"
 
 
