@@ -112,12 +112,20 @@ class Campaign:
         self.restarts += 1
         drop = ("http_proxy", "https_proxy", "all_proxy")
         kept = {name: value for name, value in os.environ.items() if name.lower() not in drop}
-        return subprocess.Popen(
-            [sys.executable, "-m", "tests.benchmarks.jobs_campaign", "--be-queue", str(self.data), self.server.url],
-            env=kept | {"IAM_URL": self.server.url, "NO_PROXY": "", "no_proxy": ""},
-            stdout=subprocess.DEVNULL,
-            stderr=(self.data / "queue.err").open("ab"),
-        )
+        with (self.data / "queue.err").open("ab") as sink:
+            return subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "tests.benchmarks.jobs_campaign",
+                    "--be-queue",
+                    str(self.data),
+                    self.server.url,
+                ],
+                env=kept | {"IAM_URL": self.server.url, "NO_PROXY": "", "no_proxy": ""},
+                stdout=subprocess.DEVNULL,
+                stderr=sink,
+            )
 
     def _keep_up(self) -> None:
         if self.queue.poll() is not None:
