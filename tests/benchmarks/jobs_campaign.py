@@ -37,6 +37,7 @@ from tests import ibm_stand_in
 from tests.ibm_stand_in import Platform
 
 BELL = 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit[2] q; bit[2] c;\nh q[0]; cx q[0], q[1];\nc = measure q;\n'
+ME = (sys.executable, "-m", "tests.benchmarks.jobs_campaign")
 OPEN_AT_ONCE = 12
 KILLS = ("queue", "warm worker", "child", "client")
 WEIGHTS = {
