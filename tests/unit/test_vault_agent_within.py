@@ -116,17 +116,16 @@ def start(data: Path) -> Iterator[Callable[..., Running]]:
             held.callback(running.thread.join)
             held.callback(running.agent.stop)
             running.thread.start()
-            eventually(lambda: is_answered(data))  # the socket's file is there a moment before it is listened to
+            eventually(lambda: is_listened_to(data))  # the socket's file is there a moment before it is listened to
             return running
 
         yield start
 
 
-def is_answered(data: Path) -> bool:
+def is_listened_to(data: Path) -> bool:
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(10)
         connection.connect(str(data / framing.SOCKET_NAME))
-        return connection.recv(len(framing.GREETING), socket.MSG_WAITALL) == framing.GREETING
+        return True
     return False
 
 
