@@ -52,7 +52,7 @@ def notes(app: PandoraApp) -> list[str]:
 
 async def ready(pilot: Pilot[None]) -> PandoraApp:
     app: Any = pilot.app
-    await until(pilot, lambda: "94 =" in shown(app))
+    await until(pilot, lambda: "94 =" in shown(app) and "svc_backup" in shown(app))
     return app  # type: ignore[no-any-return]
 
 
