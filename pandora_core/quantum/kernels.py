@@ -60,7 +60,9 @@ class FidelityKernel:
         return self.feature_map.states(x, np.complex64 if self.single else np.complex128)
 
     def between(self, a: Encoded, b: Encoded) -> Reals:
-        overlaps: Amplitudes = a @ b.conj().T
+        # Conjugating either side gives the same square; the smaller one is copied. One event against many landmarks
+        # would otherwise copy all of these every time.
+        overlaps: Amplitudes = a.conj() @ b.T if len(a) < len(b) else a @ b.conj().T
         out: Reals = np.square(overlaps.real)
         out += np.square(overlaps.imag)
         return out
