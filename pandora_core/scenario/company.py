@@ -263,7 +263,7 @@ def _people(dice: Dice, desks: tuple[Host, ...], plan: Plan) -> Iterator[Person]
         login += str(logins[login]) if logins[login] > 1 else ""
         is_admin = index < administrators
         is_new = not is_admin and index % 25 == 10
-        joins_day = int(dice.random() * min(plan.days, 5)) if is_new else None
+        joins_day = int(dice.random() * plan.days) if is_new else None
         yield _person(dice, login, desk, is_admin, joins_day)
 
 
