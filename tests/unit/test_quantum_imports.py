@@ -23,6 +23,7 @@ PLAIN = [
     "baseline",
     "optimise",
     "mitigation",
+    "policy",
 ]
 HEAVY = ("qiskit", "qiskit_aer", "qiskit_machine_learning", "qiskit_ibm_runtime", "scipy", "sklearn")
 
