@@ -115,12 +115,18 @@ class Tail:
 
     def evidence(self, scores: Reals) -> Reals:
         """-ln of the share of benign rows that score as high; above all of them it grows on slowly: few rows tie."""
+        return np.asarray(self.beyond(scores) - np.log(self.share(scores)), np.float64)
+
+    def share(self, scores: Reals) -> Reals:
+        """Of benign rows that score as high; never quite zero."""
         rows = len(self.benign)
         above = rows - np.searchsorted(self.benign, scores, side="left")
+        return np.asarray((above + 1.0) / (rows + 1.0), np.float64)
+
+    def beyond(self, scores: Reals) -> Reals:
+        """What a score above every benign one adds, up to 2 nats."""
         spread = max(1e-9, float(self.benign[-1] - np.median(self.benign)))
-        beyond = np.maximum(0.0, scores - self.benign[-1]) / spread
-        made: Reals = -np.log((above + 1.0) / (rows + 1.0)) + np.minimum(2.0, np.log1p(beyond))
-        return made
+        return np.asarray(np.minimum(2.0, np.log1p(np.maximum(0.0, scores - self.benign[-1]) / spread)), np.float64)
 
 
 @dataclass(eq=False)
@@ -142,6 +148,12 @@ class Model:
     def schema_id(self) -> str:
         return f"{self.schema_name}/{self.schema_version}"
 
+    @property
+    def cut(self) -> float:
+        """The threshold as evidence: what lies above it alerts."""
+        share = float(np.clip(self.threshold, 1e-13, 1.0 - 1e-13))
+        return float((np.log(share / (1.0 - share)) - self.offset) / self.slope)
+
     def evidence(self, cells: Cells) -> Reals:
         """The weighed sum of the members' evidence, in nats."""
         return combine(self.member_scores(cells), self.tails, self.weights)
@@ -149,6 +161,10 @@ class Model:
     def scores(self, cells: Cells) -> Reals:
         """Probability of an attack, at the share of attacks in training; a row in a batch scores as it does alone."""
         return self.probability(self.evidence(cells))
+
+    def scores_of(self, own: Mapping[str, Reals]) -> Reals:
+        """:meth:`scores` from what the members scored already."""
+        return self.probability(combine(own, self.tails, self.weights))
 
     def probability(self, evidence: Reals) -> Reals:
         made: Reals = 1.0 / (1.0 + np.exp(-np.clip(self.slope * evidence + self.offset, -_STEEPEST, _STEEPEST)))
