@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pandora_core.detect.alerts import EntityFile
+from pandora_core.detect.assessment import assessments_of, reasons_of
 from pandora_core.detect.behaviour import Fired
 from pandora_core.detect.incidents import MAX_DETECTIONS, Changes, IncidentBook
 from pandora_core.detect.suppress import SUBJECT, Suppression, suppressed, suppressions_of
@@ -41,6 +42,7 @@ class Casebook:
         self._actions: dict[str, list[Action]] = {}
         self._dismissed: set[str] = set()
         self._closed: dict[str, int] = {}
+        self._assessed: dict[str, tuple[str, ...]] = {}
         self._suppressions: tuple[Suppression, ...] = ()
         self._note(actions)
         self._incidents = self._recall_incidents()
@@ -108,11 +110,12 @@ class Casebook:
         return self._writer.entities_of_alerts(list(subjects)) if subjects else []
 
     def _weigh(self, subject: str) -> None:
-        """What all actions on one alert mean: whether it counts, and whether it takes new detections."""
+        """What all actions on one alert mean: whether it counts, takes new detections, and has more reasons."""
         done = self._actions[subject]
         triage = fold(done)
         self._dismissed.discard(subject)
         self._closed.pop(subject, None)
+        self._assessed.pop(subject, None)
         ends: list[ActionKind] = []
         if triage.verdict in (Verdict.FALSE_POSITIVE, Verdict.BENIGN):
             self._dismissed.add(subject)
@@ -121,6 +124,8 @@ class Casebook:
             ends.append(ActionKind.CLOSE)
         if ends:
             self._closed[subject] = max(act.event_id for act in effective(done) if act.kind in ends)
+        if reasons := reasons_of(assessments_of(done)):
+            self._assessed[subject] = reasons
 
     def _learn_homes(self, fired: Sequence[Fired]) -> None:
         unknown = [item.detection.id for item in fired if item.detection.id not in self._home]
@@ -128,19 +133,22 @@ class Casebook:
             self._home |= self._writer.entity_of_detection(unknown)
 
     def _open(self, ref: EntityRef) -> EntityFile:
-        """The file of an entity, from the store if need be; what it says then was written before."""
+        """The file of an entity, from the store if need be, beside what was last written of it.
+
+        An action may be on record and its meaning not: the engine was killed between the two.
+        """
         file = self._files.pop(ref, None)
         if file is None:
             file = EntityFile(ref, self._writer.fired_of(ref))
-            file.judge(self._dismissed, self._closed)
-            file.changes()
+            file.judge(self._dismissed, self._closed, self._assessed)
+            file.recall(self._writer.alerts_of(ref))
             self._home.update(dict.fromkeys(file.fired, ref))
         self._files[ref] = file
         return file
 
     def _conclude(self, ref: EntityRef, items: Sequence[Fired], findings: Findings) -> None:
         file = self._open(ref)
-        file.judge(self._dismissed, self._closed)
+        file.judge(self._dismissed, self._closed, self._assessed)
         file.update(items)
         changes = file.changes()
         findings.alerts += changes.alerts

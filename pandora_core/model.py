@@ -185,7 +185,7 @@ class Alert:
 
 
 class ActionKind(enum.StrEnum):
-    """What an operator can do to a subject."""
+    """What an operator can do to a subject; an assessment is the quantum tier's."""
 
     ACKNOWLEDGE = "acknowledge"
     ASSIGN = "assign"
@@ -195,6 +195,7 @@ class ActionKind(enum.StrEnum):
     REOPEN = "reopen"
     TAG = "tag"
     SUPPRESS = "suppress"
+    ASSESSMENT = "assessment"
     UNDO = "undo"
 
 

@@ -40,14 +40,16 @@ def alerts_of(
     fired: Sequence[Fired],
     dismissed: Collection[str] = (),
     closed: Mapping[str, int] | None = None,
+    assessed: Mapping[str, tuple[str, ...]] | None = None,
 ) -> list[Alert]:
     """The alerts that all of an entity's detections make, in the order in which they opened.
 
     ``closed`` gives for closed alerts the highest event id at their closing: what fired later does not join them. A
-    ``dismissed`` alert stays what it is: only :func:`entity_score` leaves it out.
+    ``dismissed`` alert stays what it is: only :func:`entity_score` leaves it out. ``assessed`` gives the reasons that
+    a second opinion adds to alerts.
     """
     made = (_alert_of(entity, episode) for episode in _episodes_of(entity, fired, closed or {}))
-    return [alert for alert in made if alert is not None]
+    return [_with_reasons(alert, assessed or {}) for alert in made if alert is not None]
 
 
 def entity_score(
@@ -83,6 +85,7 @@ class EntityFile:
         self.fired: dict[str, Fired] = {item.detection.id: item for item in fired}
         self._dismissed: Collection[str] = ()
         self._closed: Mapping[str, int] = {}
+        self._assessed: Mapping[str, tuple[str, ...]] = {}
         self._episodes: list[_Episode] = []
         self._episode_of: dict[str, _Episode] = {}
         self._told: dict[str, Alert] = {}
@@ -97,14 +100,23 @@ class EntityFile:
             if not self._is_stale:
                 self._is_stale = not (self._add(item) if known is None else self._exchange(known, item))
 
+    def recall(self, alerts: Iterable[Alert]) -> None:
+        """These alerts were told before: :meth:`changes` tells what is different from them."""
+        self._told = {alert.id: alert for alert in alerts}
+
     def remove(self, detection_ids: Iterable[str]) -> None:
         """Forgets detections that turned out to be another entity's."""
         for detection_id in detection_ids:
             self._is_stale |= self.fired.pop(detection_id, None) is not None
 
-    def judge(self, dismissed: Collection[str], closed: Mapping[str, int]) -> None:
-        """Takes in what operators decided about alerts, be they this entity's or not."""
-        self._dismissed, self._closed = dismissed, closed
+    def judge(
+        self,
+        dismissed: Collection[str],
+        closed: Mapping[str, int],
+        assessed: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
+        """Takes in what was decided about alerts, be they this entity's or not."""
+        self._dismissed, self._closed, self._assessed = dismissed, closed, assessed or {}
         self._is_stale |= self._judged != self._judgement()
 
     def dismissed_ids(self) -> set[str]:
@@ -123,9 +135,10 @@ class EntityFile:
             if episode.is_dirty:
                 episode.is_dirty = False
                 alert = episode.alert(self.entity, self.fired)
-                if alert is not None and alert != self._told.get(number):
-                    news.append(alert)
-                elif alert is None and number in self._told:
+                if alert is not None:
+                    alert = _with_reasons(alert, self._assessed)
+                    news += [alert] if alert != self._told.get(number) else []
+                elif number in self._told:
                     gone.add(number)
         self._told.update((alert.id, alert) for alert in news)
         for number in gone:
@@ -149,10 +162,12 @@ class EntityFile:
                 self._add(item)
             self._judged = self._judgement()
 
-    def _judgement(self) -> tuple[list[str], dict[str, int]]:
-        """What operators decided about the alerts of this file."""
+    def _judgement(self) -> tuple[list[str], dict[str, int], dict[str, tuple[str, ...]]]:
+        """What was decided about the alerts of this file."""
         mine = [episode.id for episode in self._episodes]
-        return [n for n in mine if n in self._dismissed], {n: self._closed[n] for n in mine if n in self._closed}
+        closed = {number: self._closed[number] for number in mine if number in self._closed}
+        assessed = {number: self._assessed[number] for number in mine if number in self._assessed}
+        return [number for number in mine if number in self._dismissed], closed, assessed
 
     def _add(self, item: Fired) -> bool:
         """Puts a new detection into its episode; false if it fired before one that is there already."""
@@ -291,6 +306,12 @@ def _episodes_of(entity: EntityRef, fired: Sequence[Fired], closed: Mapping[str,
             episodes.append([item])
             spans.append((first_us, last_us))
     return episodes
+
+
+def _with_reasons(alert: Alert, assessed: Mapping[str, tuple[str, ...]]) -> Alert:
+    """With what a second opinion adds, after all reasons of its own."""
+    more = assessed.get(alert.id, ())
+    return replace(alert, reasons=alert.reasons + more) if more else alert
 
 
 def _alert_of(entity: EntityRef, episode: Sequence[Fired]) -> Alert | None:

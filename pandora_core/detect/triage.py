@@ -9,7 +9,7 @@ from pandora_core.model import Action, ActionKind, Verdict
 
 NEW, ACKNOWLEDGED, CLOSED = "new", "acknowledged", "closed"
 
-_CONFLICTING = frozenset(ActionKind) - {ActionKind.NOTE, ActionKind.TAG, ActionKind.SUPPRESS}
+_CONFLICTING = frozenset(ActionKind) - {ActionKind.NOTE, ActionKind.TAG, ActionKind.SUPPRESS, ActionKind.ASSESSMENT}
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,6 +182,13 @@ class Writer:
             found = [decode(body) for (body,) in connection.execute(statement)]
         return sorted(found, key=lambda fired: (fired.event_id, fired.detection.id))
 
+    def alerts_of(self, ref: EntityRef) -> list[Alert]:
+        """The alerts of an entity as they were last written."""
+        c = schema.alerts.c
+        decode = msgspec.json.Decoder(Alert).decode
+        with self._store.reading() as connection:
+            return [decode(body) for body in connection.execute(select(c.body).where(c.entity == str(ref))).scalars()]
+
     def newest_fired(self, limit: int) -> list[Fired]:
         """The detections that were seen last."""
         c = schema.detections.c

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pandora_core.casebook import Casebook, Findings
+from pandora_core.detect.assessment import ACTOR, Assessment, Outcome, value_of
 from pandora_core.detect.behaviour import Fired
 from pandora_core.model import Action, ActionKind, Detection, EntityRef, Verdict
 from pandora_core.store.rows import EngineStatus
@@ -70,3 +71,33 @@ def test_a_verdict_that_is_undone_joins_what_it_parted(desk: Desk) -> None:
     undone = desk.apply([], Action(2, "ann", "soc-1", 0, first.id, ActionKind.UNDO, undoes=1, event_id=2))
     assert list(undone.gone_alerts) == [second.id]
     assert undone.alerts[0].detection_ids == ("d1", "d2")
+
+
+def test_an_assessment_adds_its_reason_once_and_changes_no_risk(desk: Desk) -> None:
+    first = desk.apply([scan(1)])
+    late = Assessment("k", Outcome.LATE, "the deadline passed")
+    told = Action(1, ACTOR, "soc-1", 0, first.alerts[0].id, ActionKind.ASSESSMENT, value_of(late))
+    found = desk.apply([], told)
+    assert [alert.reasons for alert in found.alerts] == [
+        ("because", "The classical result stands: the deadline passed")
+    ]
+    assert found.alerts[0].risk == first.alerts[0].risk
+    assert found.entities == first.entities
+    assert desk.apply([]).alerts == []
+
+
+def test_an_action_whose_meaning_was_not_written_is_taken_in_by_the_next_casebook(desk: Desk) -> None:
+    first = desk.apply([scan(1)]).alerts[0]
+    late = Assessment("k", Outcome.LATE, "late")
+    told = Action(1, ACTOR, "soc-1", 0, first.id, ActionKind.ASSESSMENT, value_of(late))
+    successor = Casebook(desk.writer, ())
+    assert [alert.reasons[-1] for alert in successor.apply([], [told]).alerts] == [
+        "The classical result stands: late"
+    ]
+
+
+def test_a_casebook_that_starts_anew_tells_nothing_that_is_written(desk: Desk) -> None:
+    first = desk.apply([scan(1)]).alerts[0]
+    said = verdict(first.id, 1, Verdict.TRUE_POSITIVE)
+    desk.apply([], said)
+    assert Casebook(desk.writer, ()).apply([], [said]).alerts == []

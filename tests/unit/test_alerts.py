@@ -261,3 +261,29 @@ def test_a_long_file_takes_one_more_detection_in_without_going_through_all() -> 
     assert file._episodes is before
     assert len(alert.detection_ids) == 3001
     assert alert.contributions[0].detection_id == "00007"
+
+
+def test_a_second_opinion_adds_reasons_after_all_others_and_changes_nothing_else() -> None:
+    item = fired("a")
+    (plain,) = alerts_of(WS5, [item])
+    (assessed,) = alerts_of(WS5, [item], assessed={plain.id: ("and this",)})
+    assert assessed == replace(plain, reasons=("reason of a", "and this"))
+    file = EntityFile(WS5, [item])
+    assert file.changes().alerts == [plain]
+    score = file.score()
+    file.judge((), {}, {plain.id: ("and this",)})
+    assert file.changes().alerts == [assessed]
+    assert file.changes().alerts == []
+    assert file.score() == score
+
+
+def test_a_file_that_was_recalled_tells_only_what_is_different() -> None:
+    item = fired("a")
+    (plain,) = alerts_of(WS5, [item])
+    same, other, empty = EntityFile(WS5, [item]), EntityFile(WS5, [item]), EntityFile(WS5, [fired("b", points=1)])
+    same.recall([plain])
+    other.recall([replace(plain, reasons=())])
+    empty.recall([plain])
+    assert same.changes() == ([], [])
+    assert other.changes() == ([plain], [])
+    assert empty.changes() == ([], [plain.id])
