@@ -47,7 +47,7 @@ class Jobs:
     def submit(self, new: NewJob, *, actor: str, host: str, at_us: int) -> Job:
         """Put a job into the queue; it is on disk when this returns."""
         with self._store.writing(durable=True) as connection:
-            return self._insert(connection, new, actor, host, at_us)
+            return add_job(connection, new, actor=actor, host=host, at_us=at_us)
 
     def get(self, job_id: str) -> Job:
         """One job, by its id or the beginning of it.
@@ -277,22 +277,6 @@ class Jobs:
             **more,
         )
 
-    def _insert(self, connection: Connection, new: NewJob, actor: str, host: str, at_us: int) -> Job:
-        tag = f"pandora-{secrets.token_hex(16)}"
-        job_id = _free_id(connection, tag)
-        values = new._asdict() | {"id": job_id, "tag": tag, "actor": actor, "host": host, "queued_at_us": at_us}
-        connection.execute(
-            insert(schema.jobs).values(
-                **values,
-                state=JobState.QUEUED.value,
-                attempts=0,
-                facts="{}",
-                log="",
-                change=next_change(connection),
-            )
-        )
-        return job_of(connection.execute(select(*_columns).where(_t.id == job_id)).mappings().one())
-
     def _move(
         self,
         job_id: str,
@@ -315,6 +299,24 @@ class Jobs:
         if row is None:
             raise NotFoundError(f"no job {job_id!r}", hint="pandora jobs list")
         return row[0]
+
+
+def add_job(connection: Connection, new: NewJob, *, actor: str, host: str, at_us: int) -> Job:
+    """Put a job into the queue as a part of a transaction."""
+    tag = f"pandora-{secrets.token_hex(16)}"
+    job_id = _free_id(connection, tag)
+    values = new._asdict() | {"id": job_id, "tag": tag, "actor": actor, "host": host, "queued_at_us": at_us}
+    connection.execute(
+        insert(schema.jobs).values(
+            **values,
+            state=JobState.QUEUED.value,
+            attempts=0,
+            facts="{}",
+            log="",
+            change=next_change(connection),
+        )
+    )
+    return job_of(connection.execute(select(*_columns).where(_t.id == job_id)).mappings().one())
 
 
 def _free_id(connection: Connection, tag: str) -> str:

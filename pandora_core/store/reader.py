@@ -24,6 +24,7 @@ from pandora_core.store.rows import (
     AlertView,
     BadLineRow,
     EngineStatus,
+    Escalation,
     EventRow,
     FileRow,
     ImportRow,
@@ -33,6 +34,7 @@ from pandora_core.store.rows import (
     action_of,
     engine_of,
     entity_of,
+    escalation_of,
     file_of,
     source_of,
 )
@@ -88,7 +90,8 @@ class Reader:
             wanted = dict.fromkeys(number for detection in detections for number in detection.event_ids)
             events = self._events(connection, schema.events.c.id.in_(list(wanted)[:_MANY]))
             actions = self._actions(connection, [present])[present]
-            return AlertDetail(views[0], tuple(detections), tuple(events), tuple(actions))
+            escalation = self._escalation(connection, present)
+            return AlertDetail(views[0], tuple(detections), tuple(events), tuple(actions), escalation)
 
     def incidents(self, *, since_us: int | None = None, limit: int | None = None) -> list[Incident]:
         """Incidents, the one to look at next first; those last seen at or after ``since_us`` if asked.
@@ -303,6 +306,12 @@ class Reader:
             for row in connection.execute(statement).mappings():
                 found[row["subject"]].append(action_of(row))
         return found
+
+    def _escalation(self, connection: Connection, alert_id: str) -> Escalation | None:
+        c = schema.escalations.c
+        statement = select(schema.escalations).where(c.alert_id == alert_id).order_by(c.begun_at_us.desc()).limit(1)
+        row = connection.execute(statement).mappings().first()
+        return escalation_of(row) if row else None
 
     def _successor(self, connection: Connection, number: str, gone: Table) -> str:
         """Follows an alert or incident that was merged into another, because more became known."""

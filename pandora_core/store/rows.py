@@ -19,6 +19,9 @@ if TYPE_CHECKING:  # a console's start does not wait for them
 HISTORY_POINTS = 8
 """Hours that an entity's history covers, one point each."""
 
+WAITING = "waiting"
+"""The state of an escalation whose job is open."""
+
 _contributions = msgspec.json.Decoder(tuple[Contribution, ...]).decode
 
 
@@ -118,6 +121,27 @@ class ImportRow:
     summary: str
 
 
+class Escalation(msgspec.Struct, kw_only=True, frozen=True):
+    """An alert that was, or was not, given to the quantum model as it stood; ``key`` names it with its detections."""
+
+    key: str
+    alert_id: str
+    job_id: str | None = None
+    backend: str = ""
+    severity: int = 0
+    detections: int = 0
+    model: str = ""
+    events: tuple[int, ...] = ()
+    why: str = ""
+    begun_at_us: int = 0
+    deadline_us: int = 0
+    state: str = WAITING
+    """:data:`WAITING`, or what the assessment says that came of it."""
+    is_good: bool | None = None
+    """Whether its backend did what was asked; ``None`` where that is open, or was not the backend's to say."""
+    ended_at_us: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class AlertView:
     """An alert with what operators made of it."""
@@ -134,6 +158,8 @@ class AlertDetail:
     detections: tuple[Detection, ...]
     events: tuple[EventRow, ...]
     actions: tuple[Action, ...]
+    escalation: Escalation | None = None
+    """The newest one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +197,14 @@ def action_of(row: Row) -> Action:
 def engine_of(row: Row) -> EngineStatus:
     """The engine's status from its row."""
     return EngineStatus(**{name: row[name] for name in EngineStatus.__struct_fields__})
+
+
+def escalation_of(row: Row) -> Escalation:
+    """An escalation from its row."""
+    values: dict[str, Any] = {name: row[name] for name in Escalation.__struct_fields__}
+    values["events"] = tuple(msgspec.json.decode(values["events"], type=list[int]))
+    values["is_good"] = None if values["is_good"] is None else bool(values["is_good"])
+    return Escalation(**values)
 
 
 def file_of(row: Row) -> FileRow:

@@ -329,3 +329,26 @@ jobs = Table(
     Index("jobs_subject", "subject", sqlite_where=text("subject IS NOT NULL")),
     Index("jobs_tag", "tag", unique=True),
 )
+
+escalations = Table(
+    "escalations",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("alert_id", Text, nullable=False),
+    Column("job_id", Text),
+    Column("backend", Text, nullable=False),
+    Column("severity", Integer, nullable=False),
+    Column("detections", Integer, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("events", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("begun_at_us", Integer, nullable=False),
+    Column("deadline_us", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("is_good", Integer),
+    Column("ended_at_us", Integer),
+    Column("change", Integer, nullable=False),
+    Index("escalations_alert", "alert_id", "begun_at_us"),
+    Index("escalations_begun_at", "begun_at_us"),
+    Index("escalations_waiting", "state", sqlite_where=text("state = 'waiting'")),
+)
