@@ -319,8 +319,7 @@ def _with_past(reader: Reader, number: int, event: Event, kind: str) -> Table:
     before = reader.search_events(observable=event.source_ip, to_us=event.at_us + 1, before_id=number, limit=100)
     past = [row.event for row in reversed(before) if is_flow(row.event) and row.event.source_ip == event.source_ip]
     features = FlowReader()
-    for earlier in past:
-        features.row(earlier)
+    features.block(past)
     return features.table([event], [kind])
 
 

@@ -4,24 +4,30 @@ A Zeek connection, an EVE flow, a binetflow or NetFlow row and a raw UNSW-NB15 r
 come here, so one reader serves all of them. Bytes are those on the wire where the log has them (Zeek's own count
 is of payload, the other formats' is not). Besides the flow itself, its source's last :data:`WINDOW_FLOWS` flows
 are looked at; by number and not by time, so that sampled or thinned traffic gives like values.
+
+The engine reads every flow through here, so the loop over events only fetches and counts; what can be reckoned for
+many flows at once is left to NumPy.
 """
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict, deque
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+import math
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
 
+import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from pandora_core.learn.table import Reals, Schema, Table
+from pandora_core.learn.table import Cells, Flags, Indices, Reals, Schema, Table
 from pandora_core.model import Event
 
 WINDOW_FLOWS = 100
 WINDOW_SOURCES = 20_000
 """Sources that are remembered; the one unseen for longest is forgotten first."""
 
-_NAN = float("nan")
 _OWN = (
     "duration_s",
     "source_bytes",
@@ -49,7 +55,7 @@ FLOW = Schema(
 )
 """Change what a column means and the version goes up: models of the old version are then refused, not mis-scored."""
 
-_SERVICES = {
+_SERVICE_OF = {
     20: "ftp-data", 21: "ftp", 22: "ssh", 23: "telnet", 25: "smtp", 53: "dns", 67: "dhcp", 68: "dhcp", 69: "tftp",
     80: "http", 88: "kerberos", 110: "pop3", 111: "rpc", 123: "ntp", 135: "rpc", 137: "netbios", 138: "netbios",
     139: "smb", 143: "imap", 161: "snmp", 179: "bgp", 389: "ldap", 443: "tls", 445: "smb", 465: "smtp",
@@ -57,14 +63,30 @@ _SERVICES = {
     1900: "ssdp", 3306: "sql", 3389: "rdp", 5353: "mdns", 5355: "llmnr", 5432: "sql", 5900: "vnc", 5985: "winrm",
     6667: "irc", 8080: "http", 8443: "tls",
 }  # fmt: skip
-_TRANSPORTS = frozenset({"tcp", "udp", "icmp", "ipv6-icmp"})
+_TRANSPORTS = ("tcp", "udp", "icmp", "ipv6-icmp", "other")
+_SERVICES = (*sorted(set(_SERVICE_OF.values())), "other")
+_OUTCOMES = ("success", "failure", "unknown")
+_PORT_CLASSES = ("none", "system", "registered", "dynamic")
+WORDS: tuple[tuple[str, ...], ...] = (_TRANSPORTS, _SERVICES, _OUTCOMES, _PORT_CLASSES)
+"""Every word that a category of :data:`FLOW` can be; a flow's codes are places in these."""
 
+_OTHER = len(_SERVICES) - 1
+_FAILED = len(_SERVICES)
+_TRANSPORT_CODE = {word: code for code, word in enumerate(_TRANSPORTS)}
+_SERVICE_CODE = {port: _SERVICES.index(word) for port, word in _SERVICE_OF.items()}
+_OUTCOME_CODE: dict[str | None, int] = {word: code for code, word in enumerate(_OUTCOMES)}
+_CLASS_STARTS = np.array([1, 1024, 49_152])
 
-class FlowRow(NamedTuple):
-    """The features of one flow, in the order of :data:`FLOW`."""
+_NAMED = (
+    "event.duration", "zeek.conn.orig_ip_bytes", "source.bytes", "zeek.conn.resp_ip_bytes", "destination.bytes",
+    "source.packets", "destination.packets", "network.packets", "network.bytes",
+)  # fmt: skip
+"""What a log says of a flow, in the order in which the loop over events fetches it."""
 
-    numbers: tuple[float, ...]
-    categories: tuple[str, ...]
+_SHORTEST_S = 0.001
+"""Rates of what took no time are those of a millisecond: a flow of one packet has no rate."""
+
+Codes: TypeAlias = NDArray[np.int16]
 
 
 def is_flow(event: Event) -> bool:
@@ -72,148 +94,187 @@ def is_flow(event: Event) -> bool:
     return event.action == "connection" and event.source_ip is not None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class FlowBlock:
+    """The features of many flows, in the order of :data:`FLOW`: its numbers, and its categories as codes."""
+
+    numbers: Reals
+    codes: Codes
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def take(self, rows: Indices | Flags | slice) -> FlowBlock:
+        """The flows at these places."""
+        return FlowBlock(self.numbers[rows], self.codes[rows])
+
+    def words(self) -> NDArray[np.str_]:
+        """The categories in words."""
+        columns = [np.array(words, np.str_)[column] for words, column in zip(WORDS, self.codes.T, strict=True)]
+        return np.column_stack(columns)
+
+    def cells(self) -> Cells:
+        """What :meth:`Model.scores` takes."""
+        made = np.empty((len(self), len(FLOW.columns)), dtype=object)
+        made[:, : len(FLOW.numbers)] = self.numbers
+        made[:, len(FLOW.numbers) :] = self.words()
+        return made
+
+
+class _Past(NamedTuple):
+    """The last flows of one source, oldest first, and how many there are of each kind."""
+
+    flows: deque[tuple[str, int, bool]]
+    destinations: dict[str, int]
+    ports: dict[int, int]
+    services: list[int]
+    """By code, and at the end how many failed."""
+
+
 class FlowReader:
-    """Computes features event by event, in the order of event time; remembers the last flows of every source."""
+    """Computes features in the order of events; remembers the last flows of every source."""
 
     def __init__(self) -> None:
-        self._sources: OrderedDict[str, _Window] = OrderedDict()
+        self._pasts: OrderedDict[str, _Past] = OrderedDict()
 
-    def row(self, event: Event) -> FlowRow:
-        """The features of a flow (:func:`is_flow`), which is remembered for those after it."""
-        source, port = event.source_ip or "", event.destination_port or 0
-        service = _SERVICES.get(port, "other")
-        window = self._sources.get(source)
-        if window is None:
-            window = self._sources[source] = _Window()
-            if len(self._sources) > WINDOW_SOURCES:
-                self._sources.popitem(last=False)
-        else:
-            self._sources.move_to_end(source)
-        recent = window.take(event.destination_ip or "", port, service, event.outcome == "failure")
-        transport = event.transport if event.transport in _TRANSPORTS else "other"
-        categories = (transport, service, event.outcome or "unknown", _port_class(port))
-        return FlowRow(_of_flow(event) + recent, categories)
+    def block(self, events: Sequence[Event]) -> FlowBlock:
+        """The features of flows (:func:`is_flow`), each with those before it in its source's window."""
+        said: list[Any] = []
+        recent: list[int] = []
+        codes: list[int] = []
+        for event in events:
+            get = event.more.get
+            said += [get(name) for name in _NAMED]
+            port = event.destination_port or 0
+            service = _SERVICE_CODE.get(port, _OTHER)
+            outcome = _OUTCOME_CODE.get(event.outcome, 2)
+            codes += (_TRANSPORT_CODE.get(event.transport, 4), service, outcome, port)  # type: ignore[arg-type]
+            recent += self._counted(event.source_ip or "", event.destination_ip or "", port, service, outcome == 1)
+        return _block(said, recent, codes, len(events))
 
     def table(self, events: Iterable[Event], kinds: Iterable[str]) -> Table:
         """A table of flows, put in order of time first."""
         ordered = sorted(zip(events, kinds, strict=True), key=lambda pair: pair[0].at_us)
-        rows = [self.row(event) for event, _ in ordered]
-        width = len(FLOW.numbers), len(FLOW.categories)
+        block = self.block([event for event, _ in ordered])
         return Table(
             FLOW,
-            np.array([row.numbers for row in rows], np.float64).reshape(len(rows), width[0]),
-            np.array([row.categories for row in rows], np.str_).reshape(len(rows), width[1]),
+            np.ascontiguousarray(block.numbers),
+            block.words(),
             np.array([kind for _, kind in ordered], np.str_),
             np.array([event.at_us for event, _ in ordered], np.int64),
         )
+
+    def dump(self) -> bytes:
+        """The windows, for a snapshot."""
+        return msgspec.msgpack.encode([(source, list(past.flows)) for source, past in self._pasts.items()])
+
+    def load(self, state: bytes) -> None:
+        """Inverse of :meth:`dump`.
+
+        Raises:
+            ValueError: it is no such state.
+        """
+        self._pasts.clear()
+        for source, flows in msgspec.msgpack.decode(state, type=list[tuple[str, list[tuple[str, int, bool]]]]):
+            for destination, port, failed in flows:
+                self._counted(source, destination, port, _SERVICE_CODE.get(port, _OTHER), failed)
+
+    def _counted(self, source: str, destination: str, port: int, service: int, failed: bool) -> tuple[int, ...]:
+        """One more flow of a source; what its window now holds, in the order of ``_RECENT``, and its length."""
+        past = self._pasts.get(source)
+        if past is None:
+            past = self._new(source)
+        else:
+            self._pasts.move_to_end(source)
+        flows, destinations, ports, services = past
+        flows.append((destination, port, failed))
+        destinations[destination] = destinations.get(destination, 0) + 1
+        ports[port] = ports.get(port, 0) + 1
+        services[service] += 1
+        services[_FAILED] += failed
+        if len(flows) > WINDOW_FLOWS:
+            _forget_oldest(past)
+        return (
+            services[_FAILED], len(destinations), len(ports), destinations[destination], services[service], len(flows)
+        )  # fmt: skip
+
+    def _new(self, source: str) -> _Past:
+        past = self._pasts[source] = _Past(deque(), {}, {}, [0] * (len(_SERVICES) + 1))
+        if len(self._pasts) > WINDOW_SOURCES:
+            self._pasts.popitem(last=False)
+        return past
 
 
 def rederived(numbers: Reals) -> Reals:
     """The same flows with what follows from bytes, packets and time taken reckoned anew, after these were changed."""
     made = numbers.copy()
     duration_s, sent, received, packets = made[:, :4].T
-    total, took_s = sent + received, np.maximum(duration_s, 0.001)
-    for column, value in (
-        (4, _ratio(total, packets)),
-        (5, _ratio(received, total)),
-        (6, total / took_s),
-        (7, packets / took_s),
-    ):
+    total = sent + received
+    for column, value in enumerate(_derived(duration_s, received, packets, total), start=4):
         # Where a log gave only the sum, it still stands in what was derived from it.
         made[:, column] = np.where(np.isnan(value), made[:, column], value)
     return made
 
 
+def _forget_oldest(past: _Past) -> None:
+    flows, destinations, ports, services = past
+    destination, port, failed = flows.popleft()
+    services[_FAILED] -= failed
+    services[_SERVICE_CODE.get(port, _OTHER)] -= 1
+    left = destinations[destination] - 1
+    if left:
+        destinations[destination] = left
+    else:
+        del destinations[destination]
+    left = ports[port] - 1
+    if left:
+        ports[port] = left
+    else:
+        del ports[port]
+
+
+def _block(said: list[Any], recent: list[int], codes: list[int], flows: int) -> FlowBlock:
+    numbers = np.empty((len(FLOW.numbers), flows))
+    _fill_own(numbers, _columns(said, flows))
+    counts = np.array(recent, np.float64).reshape(flows, len(_RECENT) + 1).T
+    numbers[len(_OWN) :] = counts[:-1] / counts[-1]
+    categories = np.array(codes, np.int64).reshape(flows, len(WORDS))
+    categories[:, 3] = np.searchsorted(_CLASS_STARTS, categories[:, 3], side="right")
+    # By column in memory: everything that follows goes column by column.
+    return FlowBlock(numbers.T, np.asfortranarray(categories, np.int16))
+
+
+def _columns(said: list[Any], flows: int) -> Reals:
+    """What logs said as numbers by name; ``nan`` for what is missing, below zero or no number."""
+    try:
+        made = np.array(said, np.float64)
+    except (TypeError, ValueError):
+        made = np.array([each if isinstance(each, int | float) else math.nan for each in said], np.float64)
+    columns: Reals = made.reshape(flows, len(_NAMED)).T.copy()
+    columns[~(columns >= 0.0)] = np.nan
+    return columns
+
+
+def _fill_own(numbers: Reals, said: Reals) -> None:
+    """The numbers of the flow itself, in the order of ``_OWN``."""
+    took_ns, wire_sent, sent, wire_received, received, sent_packets, received_packets, all_packets, all_bytes = said
+    numbers[0] = np.where(np.isnan(took_ns), 0.0, took_ns) / 1e9
+    numbers[1] = np.where(np.isnan(wire_sent), sent, wire_sent)
+    numbers[2] = np.where(np.isnan(wire_received), received, wire_received)
+    packets = sent_packets + received_packets
+    numbers[3] = np.where(np.isnan(packets), all_packets, packets)
+    total = numbers[1] + numbers[2]
+    total = np.where(np.isnan(total), all_bytes, total)
+    numbers[4 : len(_OWN)] = _derived(numbers[0], numbers[2], numbers[3], total)
+
+
+def _derived(duration_s: Reals, received: Reals, packets: Reals, total: Reals) -> tuple[Reals, Reals, Reals, Reals]:
+    """What follows from time taken, bytes and packets."""
+    took_s = np.maximum(duration_s, _SHORTEST_S)
+    return _ratio(total, packets), _ratio(received, total), total / took_s, packets / took_s
+
+
 def _ratio(part: Reals, whole: Reals) -> Reals:
+    """0 where the whole is 0, ``nan`` where it is not known."""
     made: Reals = np.divide(part, whole, out=np.where(np.isnan(whole), np.nan, 0.0), where=whole > 0)
     return made
-
-
-class _Flow(NamedTuple):
-    destination: str
-    port: int
-    service: str
-    failed: bool
-
-
-class _Window:
-    """The last flows of one source, with running counts; the flow that is asked about counts itself."""
-
-    __slots__ = ("_destinations", "_failed", "_flows", "_ports", "_services")
-
-    def __init__(self) -> None:
-        self._flows: deque[_Flow] = deque()
-        self._destinations: Counter[str] = Counter()
-        self._ports: Counter[int] = Counter()
-        self._services: Counter[str] = Counter()
-        self._failed = 0
-
-    def take(self, destination: str, port: int, service: str, failed: bool) -> tuple[float, ...]:
-        """Shares of the window, in the order of ``_RECENT``."""
-        self._flows.append(_Flow(destination, port, service, failed))
-        self._destinations[destination] += 1
-        self._ports[port] += 1
-        self._services[service] += 1
-        self._failed += failed
-        if len(self._flows) > WINDOW_FLOWS:
-            self._forget(self._flows.popleft())
-        flows = len(self._flows)
-        return (
-            self._failed / flows,
-            len(self._destinations) / flows,
-            len(self._ports) / flows,
-            self._destinations[destination] / flows,
-            self._services[service] / flows,
-        )
-
-    def _forget(self, flow: _Flow) -> None:
-        self._failed -= flow.failed
-        _take_one(self._destinations, flow.destination)
-        _take_one(self._ports, flow.port)
-        _take_one(self._services, flow.service)
-
-
-def _take_one(counts: Counter[Any], key: str | int) -> None:
-    left = counts[key] - 1
-    if left:
-        counts[key] = left
-    else:
-        del counts[key]
-
-
-def _of_flow(event: Event) -> tuple[float, ...]:
-    """The numbers of the flow itself, in the order of ``_OWN``; ``nan`` where the log is silent."""
-    more = event.more
-    duration_s = _number(more.get("event.duration"), 0.0) / 1e9
-    sent = _number(more.get("zeek.conn.orig_ip_bytes", more.get("source.bytes")))
-    received = _number(more.get("zeek.conn.resp_ip_bytes", more.get("destination.bytes")))
-    packets = _number(more.get("source.packets")) + _number(more.get("destination.packets"))
-    if packets != packets:
-        packets = _number(more.get("network.packets"))
-    total = sent + received
-    if total != total:
-        total = _number(more.get("network.bytes"))
-    # Rates of what took no time are those of a millisecond: a flow of one packet has no rate.
-    took_s = max(duration_s, 0.001)
-    return (
-        duration_s,
-        sent,
-        received,
-        packets,
-        total / packets if packets else 0.0,
-        received / total if total else 0.0,
-        total / took_s,
-        packets / took_s,
-    )
-
-
-def _number(value: object, missing: float = _NAN) -> float:
-    if isinstance(value, int | float):
-        return float(value) if value >= 0 else missing
-    return missing
-
-
-def _port_class(port: int) -> str:
-    if port == 0:
-        return "none"
-    return "system" if port < 1024 else "registered" if port < 49152 else "dynamic"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pandora_core.learn.flows import FLOW, WORDS, FlowBlock
 from pandora_core.learn.table import Schema, Table
 from pandora_core.model import SECOND_US, Event
 
@@ -37,3 +38,24 @@ def flow(
         source_ip=source, destination_ip=destination, destination_port=port, transport="tcp",
         more={**fields, "event.duration": 500_000_000, **more},
     )  # fmt: skip
+
+
+def flow_block(rows: int, seed: int = 0) -> FlowBlock:
+    """Features of made-up flows, some of them missing."""
+    rng = np.random.default_rng(seed)
+    numbers = np.exp(rng.normal(4.0, 3.0, (rows, len(FLOW.numbers))))
+    numbers[:, FLOW.numbers.index("recent_failed") :] = rng.random((rows, 5))
+    numbers[rng.random(numbers.shape) < 0.05] = np.nan
+    codes = np.column_stack([rng.integers(0, len(words), rows) for words in WORDS])
+    return FlowBlock(numbers, codes.astype(np.int16))
+
+
+def flow_table(rows: int, seed: int = 0) -> Table:
+    """Made-up flows: who fails often at other ports than before scans, who sends much to a strange service steals."""
+    block = flow_block(rows, seed)
+    named = dict(zip(FLOW.numbers, block.numbers.T, strict=True))
+    words = block.words()
+    kinds = np.where((named["recent_failed"] > 0.6) & (named["recent_ports"] > 0.5), "scan", "").astype("<U5")
+    kinds[(named["source_bytes"] > 500) & (words[:, 1] > "m")] = "theft"
+    times = np.arange(rows, dtype=np.int64) * SECOND_US
+    return Table(FLOW, block.numbers, words, kinds.astype(np.str_), times)
