@@ -18,8 +18,11 @@ from pandora_core.model import DAY_US, HOUR_US
 MAX_BITS = 10.0
 """The most that one part can say."""
 
-RARE = 8
+RARE_RIGHTS, RARE_CONTROL = 8, 16
 """Without history one move in eight is taken to have administrator rights, and one in sixteen to control a host."""
+
+OVERLAP = 0.5
+"""What is counted of parts that say nearly the same: targets that few use are such that peers do not use."""
 
 CONTROLLER_BITS = -2.0
 """Everybody's machine logs on to a domain controller with its user's account, for policies."""
@@ -128,14 +131,14 @@ def _peers(history: History, move: Move, day: int) -> Part | None:
         return None
     there = sum(history.targets_by.met(peer, move.target, day) for peer in peers)
     words = f"{there} of {amount(len(peers), 'account')} that use the same hosts as {_user(move)} use {move.target}"
-    return Part("peers", _half(surprise(there, len(peers))), words)
+    return Part("peers", _overlapping(surprise(there, len(peers))), words)
 
 
 def _rarity(history: History, move: Move, day: int) -> Part | None:
     """A target that few log on to."""
     sources, hosts = history.visits.others_by(move.target, day), history.hosts_by_day(day)
     words = f"{amount(sources, 'host')} of {hosts} ever logged on to {move.target}"
-    return Part("rarity", _half(surprise(max(sources, 1), hosts)), words)
+    return Part("rarity", _overlapping(surprise(max(sources, 1), hosts)), words)
 
 
 def _rights(history: History, move: Move, day: int) -> Part | None:
@@ -144,17 +147,18 @@ def _rights(history: History, move: Move, day: int) -> Part | None:
     having, ways = history.rights_by.others(move.user, day), history.ways_by.others(move.user, day)
     if not history.has_days_before(day):  # the account's other ways of the first day stand in for what is not known
         having, ways = (tally.others_by(move.user, day) - 1 for tally in (history.rights_by, history.ways_by))
-    bits = surprise(having + 0.5, ways + RARE - 1)
+    bits = surprise(having + 0.5, ways + RARE_RIGHTS - 1)
     return Part("administrator rights", bits, f"{_user(move)} had administrator rights on {move.target}")
 
 
 def _control(history: History, move: Move, day: int) -> Part | None:
-    if not is_control(move) and not move.actions:
+    others_did = not move.is_elevated and history.has_rights_on(move.target, day)
+    if not is_control(move) and (not move.actions or others_did):
         return None
     having, ways = history.actions_by.others(move.user, day), history.ways_by.others(move.user, day)
     what = [kind for kind in move.kinds if kind.startswith(("administrative", "remote control"))]
     said = ", ".join((*(f"{kind} used" for kind in what), *move.actions))
-    return Part("control", surprise(having + 0.5, ways + 2 * RARE - 1), f"on {move.target} at that time: {said}")
+    return Part("control", surprise(having + 0.5, ways + RARE_CONTROL - 1), f"on {move.target} at that time: {said}")
 
 
 def _controller(history: History, move: Move, day: int) -> Part | None:
@@ -165,9 +169,8 @@ def _controller(history: History, move: Move, day: int) -> Part | None:
     )
 
 
-def _half(bits: float) -> float:
-    """Of parts that say nearly the same: targets that few use are such that peers do not use."""
-    return round(bits / 2, 2)
+def _overlapping(bits: float) -> float:
+    return round(OVERLAP * bits, 2)
 
 
 def _user(move: Move) -> str:

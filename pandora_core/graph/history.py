@@ -15,8 +15,8 @@ from itertools import groupby
 
 from pandora_core.detect.addresses import is_address
 from pandora_core.detect.names import place_of
-from pandora_core.graph.moment import GraphEdge, Moment, Told
-from pandora_core.graph.reading import ADMIN_SHARE, EXPLICIT, LOCAL, MACHINE, NEW_CREDENTIALS, PERSONAL
+from pandora_core.graph.moment import GraphEdge, Moment
+from pandora_core.graph.reading import ADMIN_SHARE, EXPLICIT, LOCAL, MACHINE, NEW_CREDENTIALS, PERSONAL, WMI_SERVED
 from pandora_core.model import DAY_US, HOUR_US, MINUTE_US
 
 ACTION_BEFORE_US = MINUTE_US
@@ -105,6 +105,7 @@ class History:
         self._first_days: list[int] = []
         self.first_uses: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
         self.credentials: dict[tuple[str, str], int] = {}
+        self._rights_on: set[tuple[str, int]] = set()
         for move in self.moves:
             self._add(move)
         for edge in moment.edges:
@@ -135,6 +136,7 @@ class History:
         self.ways_by.add(move.user, path, move.day)
         if move.is_elevated:
             self.rights_by.add(move.user, path, move.day)
+            self._rights_on.update((move.target, day) for day in days)
         if move.actions or is_control(move):
             self.actions_by.add(move.user, path, move.day)
 
@@ -153,6 +155,10 @@ class History:
     def has_days_before(self, day: int) -> bool:
         """Whether anything was watched before a day."""
         return self.moment.since_us // DAY_US < day
+
+    def has_rights_on(self, target: str, day: int) -> bool:
+        """Whether anybody used administrator rights at a host on a day: what takes them was done by who had them."""
+        return (target, day) in self._rights_on
 
     def days_watched(self, host: str, day: int) -> int:
         """For how many days before a day something was known of a host: days on which it could have done more."""
@@ -205,14 +211,16 @@ def _move(moment: Moment, edges: list[GraphEdge]) -> Move:
         count=sum(edge.count for edge in edges),
         hours=tuple(sorted({hour for edge in edges for hour in edge.hours})),
         is_elevated=any(edge.is_elevated or edge.kind == ADMIN_SHARE for edge in edges),
-        actions=_actions(moment.told.get(target, ()), first_us),
+        actions=_actions(moment, target, first_us),
     )
 
 
-def _actions(told: tuple[Told, ...], first_us: int) -> tuple[str, ...]:
+def _actions(moment: Moment, host: str, first_us: int) -> tuple[str, ...]:
+    told = moment.told.get(host, ())
     start = bisect_left(told, (first_us - ACTION_BEFORE_US,))
-    near = (one for one in told[start:] if one.at_us <= first_us + one.within_us)
-    return tuple(dict.fromkeys(one.what for one in near))
+    near = [one.what for one in told[start:] if one.at_us <= first_us + one.within_us]
+    silent = {WMI_SERVED} if host in moment.controllers else set()
+    return tuple(what for what in dict.fromkeys(near) if what not in silent)
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:

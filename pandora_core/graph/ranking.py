@@ -17,13 +17,16 @@ from dataclasses import dataclass
 from pandora_core.detect.words import amount
 from pandora_core.graph.chains import Chain, chains_of
 from pandora_core.graph.closeness import Closeness, Contest, Walks, contest_of
-from pandora_core.graph.evidence import MAX_BITS, Part, parts_of
+from pandora_core.graph.evidence import MAX_BITS, OVERLAP, Part, parts_of
 from pandora_core.graph.history import History, Move
 from pandora_core.graph.moment import Moment
 from pandora_core.graph.pagerank import RandomWalk, UndirectedWalk
 
 LEAST_BITS = 2.5
 """A log-on with less evidence is not offered as lateral movement."""
+
+LEAST_WALK_BITS = 0.05
+"""What a walk says is left out where it would read as 0.0."""
 
 MAX_WALKED = 200
 """The walks are asked about so many moves, those with most evidence first."""
@@ -92,7 +95,7 @@ def rank(moment: Moment, walks: Walks = CLASSICAL, standings: Walks = PAGERANK, 
     bits = [total_of(list_) for list_ in parts]
     walked = _walked(history, parts, bits, walks, contest, since_us)
     for number, (part, _) in walked.items():
-        parts[number] = _sorted((*parts[number], part)) if part.bits else parts[number]
+        parts[number] = _sorted((*parts[number], part)) if part.bits >= LEAST_WALK_BITS else parts[number]
         bits[number] = total_of(parts[number])
     chains = tuple(chain for chain in chains_of(history.moves, bits) if _ends_after(chain, since_us))
     _credit(history.moves, chains, parts, bits)
@@ -131,10 +134,15 @@ def _walked(
     for number in sorted(chosen[:MAX_WALKED], key=lambda number: moves[number].day):
         by_walk = closeness.bits(moves[number])
         if by_walk:
-            best = by_walk[contest.best]
-            words = f"from {moves[number].source} the {contest.best} hardly led to {moves[number].target}"
-            found[number] = (Part(contest.best, round(best / 2, 2), words), by_walk)
+            found[number] = (_walk_part(moves[number], contest.best, by_walk[contest.best]), by_walk)
     return found
+
+
+def _walk_part(move: Move, walk: str, bits: float) -> Part:
+    """Not all of what a walk says: it sees the same new ways as other parts do."""
+    nearer = 1 - 2.0**-bits
+    words = f"by the {walk} {nearer:.0%} of hosts were nearer to {move.source} than {move.target} was"
+    return Part(walk, round(OVERLAP * bits, 2), words)
 
 
 def _credit(moves: Sequence[Move], chains: Iterable[Chain], parts: list[tuple[Part, ...]], bits: list[float]) -> None:

@@ -49,8 +49,11 @@ _ELEVATED = ("%%1842", "Yes")
 _NOBODY = frozenset({"", "-", "anonymous logon", "system", "local service", "network service"})
 _ADMIN_PIPES = frozenset({"svcctl", "atsvc", "winreg"})  # MS-SCMR, MS-TSCH, MS-RRP: services, tasks, registry
 _BUILT_IN_ADMINISTRATOR = re.compile(r"S-1-5-21-[\d-]+-500")  # well-known SID structures, [MS-DTYP] 2.4.2.4
+WMI_SERVED = "the program that serves WMI was started"
+"""Of a domain controller this says nothing: its own services ask WMI, and somebody has always just logged on."""
+
 _SERVERS = {
-    "wmiprvse.exe": "the program that serves WMI was started",
+    "wmiprvse.exe": WMI_SERVED,
     "wsmprovhost.exe": "the program that serves PowerShell remoting was started",
     "winrshost.exe": "the program that serves remote shells was started",
 }

@@ -18,7 +18,7 @@ from pandora_core.graph.pagerank import RandomWalk
 from pandora_core.graph.ranking import INSUFFICIENT, Ranking, rank
 from pandora_core.model import DAY_US, HOUR_US, MINUTE_US, Event
 from pandora_core.quantum.network import STANDINGS, WALKS
-from tests.unit.graph_samples import START_US, event, graph_of, intrusion, log_on, office
+from tests.unit.graph_samples import START_US, event, graph_of, intrusion, log_on, office, ticket
 
 
 def ranked(events: list[Event], **options: Any) -> Ranking:
@@ -97,6 +97,35 @@ def test_rights_and_what_was_done_with_them_speak_without_any_history() -> None:
     first = ranked([*harmless, move, service]).moves[0]
     assert (first.move.target, first.move.user) == ("WS-9", "boss")
     assert any("a service was installed" in reason for reason in first.reasons)
+
+
+def test_wmi_that_is_served_speaks_against_a_log_on_but_not_at_a_domain_controller() -> None:
+    def first_bits(target: str) -> float:
+        program = {"process.executable": "C:\\Windows\\System32\\wbem\\WmiPrvSE.exe"}
+        served = event(START_US + MINUTE_US, "process-started", "process", host=target, more=program)
+        known = ticket(START_US, "10.0.0.9", "FS-1$", "carl")
+        move = log_on(START_US + MINUTE_US, "10.0.0.1", target, "boss", elevated=True)
+        ranking = ranked([known, move, served])
+        return ranking.moves[0].bits if ranking.moves else 0.0
+
+    assert first_bits("WS-9") >= 6
+    assert first_bits("DC-1") == 0
+
+
+def test_what_takes_rights_is_laid_to_those_who_had_them() -> None:
+    service = event(START_US + 2 * MINUTE_US, "service-installed", "configuration", outcome="success", host="WS-9")
+    guest = log_on(START_US, "10.0.0.2", "WS-9", "guest")
+    boss = log_on(START_US + MINUTE_US, "10.0.0.1", "WS-9", "boss", elevated=True)
+    alone = ranked([guest, service]).moves
+    both = ranked([guest, boss, service]).moves
+    assert alone[0].move.user == "guest"
+    assert [one.move.user for one in both] == ["boss"]
+
+
+def test_a_walk_that_says_nothing_is_not_told() -> None:
+    for one in ranked([*office(), *intrusion()]).moves:
+        assert all("(+0.0 bits)" not in reason for reason in one.reasons)
+        assert all(f"{part.bits:.1f}" != "0.0" for part in one.parts)
 
 
 def test_a_machine_account_at_another_machine_is_worth_a_look() -> None:
