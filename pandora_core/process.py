@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from pandora_core import background
 from pandora_core.errors import EngineError, EngineRunningError
 
 LOCK_NAME = "engine.lock"
@@ -29,7 +28,7 @@ def engine_lock(data: Path) -> Iterator[None]:
     Raises:
         EngineRunningError: another process holds it.
     """
-    with _holding(data, LOCK_NAME, patience_s=0.5) as pid:
+    with background.holding(data / LOCK_NAME, patience_s=0.5) as pid:
         if pid is not None:
             raise EngineRunningError(
                 f"an engine runs already (process {pid or 'unknown'})", where=str(data), hint="pandora engine stop"
@@ -40,57 +39,32 @@ def engine_lock(data: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def worker_lock(data: Path) -> Iterator[bool]:
     """Hold the lock of whoever runs the queue of quantum jobs; gives whether it is held, and does not wait for it."""
-    with _holding(data, WORKER_LOCK_NAME, patience_s=0.05) as pid:
+    with background.holding(data / WORKER_LOCK_NAME, patience_s=0.05) as pid:
         yield pid is None
 
 
 def running_pid(data: Path, name: str = LOCK_NAME) -> int | None:
-    """Process id of the engine (or of whoever holds another lock of the data folder), or ``None``."""
-    try:
-        descriptor = os.open(data / name, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        text = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
-        return int(text) if text.isdigit() else -1
-    else:
-        return None
-    finally:
-        os.close(descriptor)
+    """Process id of the engine (or of whoever holds another lock of the data folder; 0 if unknown), or ``None``."""
+    return background.holder(data / name)
 
 
 def start_engine(data: Path, extra: Sequence[str] = ()) -> int:
-    """Start an engine in a session of its own, its output in ``engine.log``; returns its process id.
-
-    It does not hang on the terminal: a hang-up, a closed window or a dead link leave it running.
+    """Start an engine apart from the terminal, its output in ``engine.log``; returns its process id.
 
     Raises:
         EngineError: it ended at once; the end of its log says why.
     """
-    log_path = data / LOG_NAME
-    log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-m", "pandora_core.cli", "--data", str(data), "engine", "run", *extra],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            cwd="/",
-        )
-    finally:
-        os.close(log)
+    log = data / LOG_NAME
+    child = background.start("pandora_core.cli", ["--data", str(data), "engine", "run", *extra], log)
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         if running_pid(data) is not None:
             child.returncode = 0  # it outlives this process, which will not wait for it
             return child.pid
         if child.poll() is not None:
-            raise EngineError(f"the engine ended at once: {_last_line(log_path)}", where=str(log_path))
+            raise EngineError(f"the engine ended at once: {background.last_line(log)}", where=str(log))
         time.sleep(0.02)
-    raise EngineError("the engine did not start within 10 s", where=str(log_path), hint="read the end of its log")
+    raise EngineError("the engine did not start within 10 s", where=str(log), hint="read the end of its log")
 
 
 class QueueKeeper:
@@ -128,18 +102,7 @@ class QueueKeeper:
 
 def start_queue(data: Path) -> subprocess.Popen[bytes]:
     """Start a process that runs the queue of quantum jobs until it is empty; it waits for the lock by itself."""
-    log = os.open(data / QUEUE_LOG_NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        return subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-m", "pandora_core.cli", "--data", str(data), "jobs", "run"],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            cwd="/",
-        )
-    finally:
-        os.close(log)
+    return background.start("pandora_core.cli", ["--data", str(data), "jobs", "run"], data / QUEUE_LOG_NAME)
 
 
 def stop_engine(data: Path, timeout_s: float = 15.0) -> int | None:
@@ -149,7 +112,7 @@ def stop_engine(data: Path, timeout_s: float = 15.0) -> int | None:
         EngineError: it is still there after ``timeout_s``.
     """
     pid = running_pid(data)
-    if pid is None or pid < 0:
+    if not pid:
         return None
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
@@ -161,37 +124,3 @@ def stop_engine(data: Path, timeout_s: float = 15.0) -> int | None:
     raise EngineError(
         f"the engine (process {pid}) does not stop", where=str(data), hint=f"kill -9 {pid}; nothing is lost"
     )
-
-
-@contextlib.contextmanager
-def _holding(data: Path, name: str, patience_s: float) -> Iterator[str | None]:
-    """Take a lock and give ``None``; where another process has it, give that one's process id as it wrote it."""
-    descriptor = os.open(data / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        if _locked(descriptor, patience_s):
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-            yield None
-        else:
-            yield os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
-    finally:
-        os.close(descriptor)
-
-
-def _locked(descriptor: int, patience_s: float) -> bool:
-    """Takes the lock; patient, because :func:`running_pid` holds it for an instant when it looks."""
-    deadline = time.monotonic() + patience_s
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(0.02)
-        else:
-            return True
-
-
-def _last_line(path: Path) -> str:
-    lines = path.read_text("utf-8", "replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from pandora_core import bootstrap, shapes
+from pandora_core.cli.moments import moment_us
 from pandora_core.cli.output import emit, json_option, table
-from pandora_core.errors import ConfigError
-from pandora_core.model import Event, from_iso, iso
+from pandora_core.model import Event, iso
 
 
 @click.group()
@@ -46,8 +46,8 @@ def search(
             observable=observable,
             dataset=dataset,
             text=text,
-            from_us=_time(from_, "--from"),
-            to_us=_time(to, "--to"),
+            from_us=moment_us(from_, "--from"),
+            to_us=moment_us(to, "--to"),
             before_id=before,
             limit=limit,
         )
@@ -58,15 +58,6 @@ def search(
         as_json,
         lambda: table(("time (UTC)", "dataset", "what", "line"), lines, "no such events"),
     )
-
-
-def _time(text: str | None, name: str) -> int | None:
-    if text is None:
-        return None
-    try:
-        return from_iso(text)
-    except ValueError:
-        raise ConfigError(f"{text!r} is no time", where=name, hint="for example 2026-03-27T13:06:56") from None
 
 
 def _summary(event: Event) -> str:

@@ -30,6 +30,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pandora_core import background
 from pandora_core.errors import PandoraError
 from pandora_core.quantum.alive import identity_of
 from pandora_core.quantum.jobs import Outcome, encode
@@ -72,19 +73,8 @@ class JobFolder(NamedTuple):
 
     def holder(self) -> Identity | None:
         """Who runs the job now. One that has the lock and has not yet said who it is has no id (pid 0)."""
-        try:
-            descriptor = os.open(self.lock, os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return None
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            text = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
-            return (identity_of(int(text)) if text.isdigit() else None) or Identity(0, "")
-        else:
-            return None
-        finally:
-            os.close(descriptor)
+        pid = background.holder(self.lock)
+        return None if pid is None else ((identity_of(pid) if pid else None) or Identity(0, ""))
 
 
 class Ended(NamedTuple):

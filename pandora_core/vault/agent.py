@@ -7,7 +7,6 @@ Argon2id) or a large file keeps nobody waiting.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import selectors
 import signal
@@ -19,6 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from pandora_core import background
 from pandora_core.errors import PandoraError, RefusedError, VaultError
 from pandora_core.vault import framing
 from pandora_core.vault.connection import LOCK_NAME
@@ -227,17 +227,10 @@ def instance_lock(data: Path) -> Iterator[None]:
     Raises:
         RefusedError: another process is the agent.
     """
-    descriptor = os.open(data / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RefusedError("a vault agent runs already", where=str(data)) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    with background.holding(data / LOCK_NAME, patience_s=0.05) as pid:
+        if pid is not None:
+            raise RefusedError("a vault agent runs already", where=str(data))
         yield
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

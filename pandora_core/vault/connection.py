@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
+from pandora_core import background
 from pandora_core.errors import PandoraError, VaultError, VaultFormatError
 from pandora_core.vault import framing
 from pandora_core.vault.protocol import REQUEST_LIMIT_BYTES, Answer, Request
@@ -75,7 +74,7 @@ def exchange(
 def wait_until_gone(data: Path) -> None:
     """Wait for an agent that was told to leave; one that takes its time is not waited for for ever."""
     deadline_s = time.monotonic() + _START_S
-    while _is_one_running(data) and time.monotonic() < deadline_s:
+    while background.holder(data / LOCK_NAME) is not None and time.monotonic() < deadline_s:
         time.sleep(_RETRY_S)
 
 
@@ -138,11 +137,12 @@ def _connect(data: Path, *, start: bool) -> socket.socket:
     while (connection := _greeted(data)) is None:
         if not start:
             raise NoAgentError("no vault agent runs", where=str(data))
-        if child is None and not _is_one_running(data):
-            child = _start(data)
+        if child is None and background.holder(data / LOCK_NAME) is None:
+            child = background.start("pandora_core.vault.agent", [str(data)], data / LOG_NAME)
         if child is not None and child.poll() is not None:
             if child.returncode not in (0, _ANOTHER_RUNS):
-                raise VaultError(f"the vault agent ended at once: {_last_line(data)}", where=str(data / LOG_NAME))
+                said = background.last_line(data / LOG_NAME)
+                raise VaultError(f"the vault agent ended at once: {said}", where=str(data / LOG_NAME))
             child = None
         if time.monotonic() > deadline_s:
             raise _lost(data, f"the vault agent did not answer within {_START_S:.0f} s")
@@ -166,42 +166,5 @@ def _greeted(data: Path) -> socket.socket | None:
     return None
 
 
-def _is_one_running(data: Path) -> bool:
-    """Whether an agent holds its lock: it may be starting, leaving, or serving as many as it can."""
-    try:
-        descriptor = os.open(data / LOCK_NAME, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
-def _start(data: Path) -> subprocess.Popen[bytes]:
-    """Start an agent in a session of its own: a hang-up of this terminal is not for it."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-    log = os.open(data / LOG_NAME, flags, 0o600)
-    try:
-        return subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-P", "-m", "pandora_core.vault.agent", str(data)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            cwd="/",
-        )
-    finally:
-        os.close(log)
-
-
 def _lost(data: Path, what: str) -> LostAgentError:
     return LostAgentError(what, where=str(data / LOG_NAME), hint="read the end of its log, then try again")
-
-
-def _last_line(data: Path) -> str:
-    lines = (data / LOG_NAME).read_text("utf-8", "replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
