@@ -95,41 +95,6 @@ def fit(method: Method, gram: Reals, encoded: Encoded) -> Scorer:
     return Scorer(encoded, vectors[:, :kept] / np.sqrt(np.maximum(values[:kept], 1e-12)))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Tier:
-    """A fitted novelty tier. ``threshold`` is of :meth:`scores`; a tier that is off alerts on nothing."""
-
-    recipe: Recipe
-    projection: Projection
-    scorer: Scorer
-    threshold: float
-    on: bool
-    reason: str
-
-    @classmethod
-    def of(cls, recipe: Recipe, benign: Reals) -> Tier:
-        """Fit on benign rows; it stays off until :meth:`gated` has seen what it is worth."""
-        projection = Projection.of(benign, recipe.dimensions)
-        encoded = recipe.kernel.encode(projection.apply(benign))
-        scorer = fit(recipe.method, recipe.kernel.within(encoded), encoded)
-        return cls(recipe, projection, scorer, float("inf"), False, "not validated")
-
-    def scores(self, x: Reals) -> Reals:
-        encoded = self.recipe.kernel.encode(self.projection.apply(np.atleast_2d(x)))
-        return self.scorer.scores(self.recipe.kernel.between(encoded, self.scorer.encoded))
-
-    def alerts(self, x: Reals) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        """Whether each row, which the fast tier calls benign, is novel enough for an alert."""
-        if not self.on:
-            return np.zeros(len(np.atleast_2d(x)), np.bool_)
-        return np.asarray(self.scores(x) > self.threshold)
-
-    def gated(self, tune_benign: Reals, rate: float, verdict: Gate) -> Tier:
-        """The same tier with its threshold at ``rate`` of unseen benign rows that the fast tier passed, on or off."""
-        threshold = upper_quantile(self.scores(tune_benign), rate)
-        return Tier(self.recipe, self.projection, self.scorer, threshold, verdict.on, verdict.reason)
-
-
 class Gate(NamedTuple):
     """Whether the tier is worth its share of the budget, on validation rows."""
 

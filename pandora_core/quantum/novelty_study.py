@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pandora_core.quantum.featuremaps import FeatureMap
 from pandora_core.quantum.kernels import FidelityKernel, Kernel, LaplacianKernel, RbfKernel
 from pandora_core.quantum.novelty import METHODS, Gate, Projection, Recipe, fit, gate, upper_quantile
+from pandora_core.quantum.preparation import Preparation
 from pandora_core.quantum.states import Indices, Reals
 
 Flags: TypeAlias = NDArray[np.bool_]
@@ -34,11 +35,11 @@ _CHOOSING, _GATING = 2, 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """Labelled rows. ``kinds`` is the attack type, empty where benign; categories are codes from 0."""
+    """Labelled rows. ``kinds`` is the attack type, empty where benign; categories are words, or codes for them."""
 
     name: str
     numbers: Reals
-    categories: Indices
+    categories: NDArray[Any]
     kinds: NDArray[np.str_]
 
 
@@ -148,15 +149,15 @@ def _one_seed(
     rows: Rows, seed: int, grids: dict[str, list[Recipe]], budgets: Sequence[float], trees: int
 ) -> Iterator[Outcome]:
     rng = np.random.default_rng(seed)
-    outer = divide(rows, np.flatnonzero(rows.kinds == ""), _kinds(rows.kinds), rng)
-    benign, known = np.concatenate([outer.fit_benign, outer.tune_benign]), _kinds(rows.kinds[outer.fit_attacks])
-    inner = [_Side(rows, divide(rows, benign, known, rng), rng, trees) for _ in range(_CHOOSING + _GATING)]
-    final = _Side(rows, outer, rng, trees)
+    outer = divide(rows, np.flatnonzero(rows.kinds == ""), kinds_of(rows.kinds), rng)
+    benign, known = np.concatenate([outer.fit_benign, outer.tune_benign]), kinds_of(rows.kinds[outer.fit_attacks])
+    inner = [Side(rows, divide(rows, benign, known, rng), rng, trees) for _ in range(_CHOOSING + _GATING)]
+    final = Side(rows, outer, rng, trees)
     for budget in budgets:
         plain = final.fast_alone(budget)
         yield Outcome(FAST, seed, budget, plain, plain, "", 0.0, None)
         for family, recipes in grids.items():
-            recipe, share = _choose(inner[:_CHOOSING], recipes, budget)
+            recipe, share = choose(inner[:_CHOOSING], recipes, budget)
             gains = [
                 side.with_novelty(recipe, budget, share).found_new - side.fast_alone(budget).found_new
                 for side in inner[_CHOOSING:]
@@ -166,8 +167,8 @@ def _one_seed(
             yield Outcome(family, seed, budget, point, forced, recipe.name, share, verdict)
 
 
-def _choose(sides: list[_Side], recipes: list[Recipe], budget: float) -> tuple[Recipe, float]:
-    """The recipe and share of the budget that find most new attacks on the inner divisions."""
+def choose(sides: list[Side], recipes: list[Recipe], budget: float) -> tuple[Recipe, float]:
+    """The recipe and share of the budget that find most new attacks on some divisions."""
 
     def worth(pair: tuple[Recipe, float]) -> float:
         return sum(side.with_novelty(pair[0], budget, pair[1]).found_new for side in sides)
@@ -184,18 +185,22 @@ class _Scores(NamedTuple):
     new: Reals
 
 
-class _Side:
+class Side:
     """One division with its fast tier fitted, and novelty scores computed once a recipe."""
 
-    def __init__(self, rows: Rows, division: Division, rng: np.random.Generator, trees: int) -> None:
+    def __init__(
+        self, rows: Rows, division: Division, rng: np.random.Generator, trees: int, fit_rows: int = _FIT_ROWS
+    ) -> None:
         self._kinds = rows.kinds[division.judge_new]
         parts = (division.tune_benign, division.judge_benign, division.judge_known, division.judge_new)
         self._cuts = np.cumsum([len(part) for part in parts])[:-1]
-        fitted = np.concatenate([division.fit_benign[: len(division.fit_attacks) + _FIT_ROWS], division.fit_attacks])
-        prepare = _Preparation(rows, fitted)
-        self._benign = prepare(rows, division.fit_benign[:_FIT_ROWS])
-        self._judged = prepare(rows, np.concatenate(parts))
-        fast = _fast_scores(prepare(rows, fitted), rows.kinds[fitted] != "", self._judged, rng, trees)
+        fitted = np.concatenate([division.fit_benign[: len(division.fit_attacks) + fit_rows], division.fit_attacks])
+        preparation = Preparation.of(rows.numbers[fitted], rows.categories[fitted])
+        self._benign, self._judged, taught = (
+            preparation.apply(rows.numbers[index], rows.categories[index])
+            for index in (division.fit_benign[:fit_rows], np.concatenate(parts), fitted)
+        )
+        fast = _fast_scores(taught, rows.kinds[fitted] != "", self._judged, rng, trees)
         self._fast = self._split(fast)
         self._novelty: dict[Recipe, _Scores] = {}
         self._grams: dict[tuple[Kernel, int], tuple[Reals, Reals]] = {}
@@ -240,26 +245,6 @@ class _Side:
         return _Scores(*np.split(scores, self._cuts))
 
 
-class _Preparation:
-    """Standardised columns, learnt from the rows that fit: logarithms of numbers, categories one by one."""
-
-    def __init__(self, rows: Rows, fitted: Indices) -> None:
-        self._known = [np.unique(column) for column in rows.categories[fitted].T]
-        raw = self._raw(rows, fitted)
-        self._mean, deviation = raw.mean(axis=0), raw.std(axis=0)
-        self._kept = deviation > 0
-        self._deviation = np.where(self._kept, deviation, 1.0)
-
-    def __call__(self, rows: Rows, index: Indices) -> Reals:
-        made: Reals = ((self._raw(rows, index) - self._mean) / self._deviation)[:, self._kept]
-        return made
-
-    def _raw(self, rows: Rows, index: Indices) -> Reals:
-        numbers = rows.numbers[index]
-        flags = [rows.categories[index, at][:, None] == known for at, known in enumerate(self._known)]
-        return np.hstack([np.sign(numbers) * np.log1p(np.abs(numbers)), *(flag.astype(np.float64) for flag in flags)])
-
-
 def _fast_scores(x: Reals, y: NDArray[np.bool_], judged: Reals, rng: np.random.Generator, trees: int) -> Reals:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
@@ -270,7 +255,8 @@ def _fast_scores(x: Reals, y: NDArray[np.bool_], judged: Reals, rng: np.random.G
     return made + rng.uniform(0, 1e-9, len(made))
 
 
-def _kinds(kinds: NDArray[np.str_]) -> list[str]:
+def kinds_of(kinds: NDArray[np.str_]) -> list[str]:
+    """The attack types among labels, in order."""
     return sorted({str(kind) for kind in kinds} - {""})
 
 

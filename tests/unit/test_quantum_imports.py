@@ -24,6 +24,9 @@ PLAIN = [
     "optimise",
     "mitigation",
     "policy",
+    "preparation",
+    "tier",
+    "tier_training",
 ]
 HEAVY = ("qiskit", "qiskit_aer", "qiskit_machine_learning", "qiskit_ibm_runtime", "scipy", "sklearn")
 
