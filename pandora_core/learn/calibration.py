@@ -3,7 +3,8 @@
 A model's evidence is -ln of the share of *training's* benign rows that score as high, and its threshold is a rate
 of those. On another network the same scores are usual or unheard of for other reasons: there every flow may alert.
 So, before a model alerts, it looks on for a while, and what it saw becomes the scale: scores that are common here are
-weak evidence here. The threshold is never lower than training's: a calm network is not made to alert.
+weak evidence here. Beside the members may stand one more, ``home``: a tree of what is usual here. The threshold is
+never lower than training's: a calm network is not made to alert.
 
 Flows of an intrusion that is already under way would make it normal. Sources (or any other groups) that by themselves
 lie above the cut that all the others give are therefore left out, the most telling first, at most one in twenty; what
@@ -19,14 +20,18 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pandora_core.learn.metrics import cut_at
-from pandora_core.learn.table import Flags, Reals
+from pandora_core.learn.metrics import beyond, cut_at
+from pandora_core.learn.surprise import SurpriseTree, TreeState
+from pandora_core.learn.table import Cells, Flags, Reals
 
 if TYPE_CHECKING:  # a model is what is handed in; what is here needs no scikit-learn
     from pandora_core.learn.models import Model
 
 EXPECTED_ABOVE = 10
 """So many of the local flows must be expected above the cut for the cut to be more than chance."""
+
+HOME = "home"
+"""The member that is learned here."""
 
 _POINTS = 1_000
 _PRIOR_FLOWS = 50.0
@@ -36,6 +41,7 @@ _FEWEST_GROUPS = 10
 _OWN_SHARE = 0.2
 """Of a suspect's flows that lie above the cut which the others give."""
 _POOR_FIT = 0.2
+_BLOCKS = 10
 
 
 class Scale(msgspec.Struct, frozen=True):
@@ -50,11 +56,12 @@ class Calibration(msgspec.Struct, frozen=True):
 
     It belongs to one version of a model and one rate. Its contract with whoever scores live:
 
-    - collect :meth:`Model.member_scores` of the first flows, and their sources, until :func:`flows_wanted`;
-      say meanwhile that the model is warming up, and do not alert by it;
+    - keep :meth:`Model.member_scores`, cells and sources of the first flows, up to :func:`flows_wanted`; say
+      meanwhile that the model is warming up, and do not alert by it;
     - :func:`calibrate` them, keep the result beside the version's number, say :attr:`told`;
-    - from then on a flow alerts when ``calibration.scores(model, own) > calibration.threshold(model)``, where
-      ``own`` is ``model.member_scores(cells)``. Both are on the model's own scale of probability.
+    - from then on a flow alerts when ``calibration.scores(model, own) > calibration.threshold(model)``, both on the
+      model's own scale of probability. ``own`` is ``model.member_scores(cells)``, and with a :attr:`home` also
+      ``own[HOME] = SurpriseTree.of(calibration.home).scores(cells)``.
     """
 
     scales: dict[str, Scale]
@@ -68,6 +75,8 @@ class Calibration(msgspec.Struct, frozen=True):
     """Groups that were taken for suspects: they may alert from now on."""
     above_before: float
     """Share of local flows above the threshold of training."""
+    home: TreeState | None = None
+    """What is usual here, where cells were given."""
 
     @property
     def is_poor_fit(self) -> bool:
@@ -83,8 +92,7 @@ class Calibration(msgspec.Struct, frozen=True):
 
     def evidence(self, model: Model, own: Mapping[str, Reals]) -> Reals:
         """The weighed sum of the members' evidence on the local scale, in nats."""
-        parts = [model.weights[name] * self._evidence(model, name, values) for name, values in own.items()]
-        return np.asarray(np.sum(parts, axis=0), np.float64)
+        return _LocalScale(model, self.scales, self.flows).evidence(own)
 
     def scores(self, model: Model, own: Mapping[str, Reals]) -> Reals:
         """As :meth:`Model.scores`, on the local scale."""
@@ -94,14 +102,6 @@ class Calibration(msgspec.Struct, frozen=True):
         """Of :meth:`scores`."""
         return float(model.probability(np.array([self.cut]))[0])
 
-    def _evidence(self, model: Model, name: str, values: Reals) -> Reals:
-        scale, tail = self.scales[name], model.tails[name]
-        local = np.append(scale.above, 0.0)[np.searchsorted(np.asarray(scale.scores), values, side="left")]
-        share = (self.flows * local + _PRIOR_FLOWS * tail.share(values)) / (self.flows + _PRIOR_FLOWS)
-        floor = 1.0 / (self.flows + _PRIOR_FLOWS + 1.0)
-        made: Reals = -np.log(np.maximum(share, floor)) + tail.beyond(values)
-        return made
-
 
 def flows_wanted(rate: float) -> int:
     """How many local flows a threshold for this rate of false positives takes."""
@@ -109,33 +109,65 @@ def flows_wanted(rate: float) -> int:
 
 
 def calibrate(
-    model: Model, own: Mapping[str, Reals], groups: Sequence[Any] | NDArray[Any], *, rate: float
+    model: Model,
+    own: Mapping[str, Reals],
+    groups: Sequence[Any] | NDArray[Any],
+    *,
+    rate: float,
+    cells: Cells | None = None,
 ) -> Calibration:
     """The scale of one network, from flows of it that are benign but for a few sources; deterministic.
 
+    It takes about a second for 10,000 flows: not for every batch.
+
     Args:
-        own: every member's scores of the flows, as :meth:`Model.member_scores` gives them.
+        own: every member's scores of the flows, in order of time, as :meth:`Model.member_scores` gives them.
         groups: whose flow each is, such as its source's address.
         rate: the share of local flows that may alert, 0–1.
+        cells: features of the flows; with them the member ``home`` is learned.
     """
     names, codes = np.unique(np.asarray(groups), return_inverse=True)
-    local = _Local(model, own, codes, rate)
-    kept, out = np.ones(len(codes), bool), list[int]()
-    budget = len(names) // _GROUPS_A_SUSPECT if len(names) >= 2 * _GROUPS_A_SUSPECT else 1
-    for _ in range(budget if len(names) >= _FEWEST_GROUPS else 0):
-        suspect = local.suspect(kept)
-        if suspect is None:
-            break
-        kept, out = kept & (codes != suspect), [*out, suspect]
-    raw = model.scores_of(own) > model.threshold
-    fitted = local.fitted(kept)
-    return msgspec.structs.replace(
-        fitted, cut=max(fitted.cut, model.cut), left_out=tuple(str(names[code]) for code in out),
-        groups=len(names), above_before=float(raw.mean()),
-    )  # fmt: skip
+    kept, out = _Warmup(model, own, codes, rate).without_suspects()
+    local = {name: values[kept] for name, values in own.items()}
+    if cells is not None:
+        local[HOME] = _unseen_scores(cells[kept])
+    scales = {name: _scale_of(values) for name, values in local.items()}
+    cut = cut_at(_LocalScale(model, scales, int(kept.sum())).evidence(local), rate)
+    return Calibration(
+        scales=scales,
+        cut=max(cut, model.cut),
+        rate=rate,
+        flows=int(kept.sum()),
+        groups=len(names),
+        left_out=tuple(str(names[code]) for code in out),
+        above_before=float((model.scores_of(own) > model.threshold).mean()),
+        home=None if cells is None else _tree_of(cells[kept]).state(),
+    )
 
 
-class _Local(NamedTuple):
+class _LocalScale(NamedTuple):
+    """Turns members' scores into evidence by how common such scores are here."""
+
+    model: Model
+    scales: Mapping[str, Scale]
+    flows: int
+
+    def evidence(self, own: Mapping[str, Reals]) -> Reals:
+        parts = [self.model.weights.get(name, 1.0) * self._of(name, values) for name, values in own.items()]
+        return np.asarray(np.sum(parts, axis=0), np.float64)
+
+    def _of(self, name: str, values: Reals) -> Reals:
+        scale, tail = self.scales[name], self.model.tails.get(name)
+        seen, prior = np.asarray(scale.scores), 0.0 if tail is None else _PRIOR_FLOWS
+        share = self.flows * np.append(scale.above, 0.0)[np.searchsorted(seen, values, side="left")]
+        if tail is not None:
+            share += prior * tail.share(values)
+        whole = self.flows + prior
+        usual = -np.log(np.maximum(share / whole, 1.0 / (whole + 1.0)))
+        return np.asarray(usual + beyond(values, float(np.median(seen)), float(seen[-1])), np.float64)
+
+
+class _Warmup(NamedTuple):
     """What a network showed: scores and groups of its flows."""
 
     model: Model
@@ -143,30 +175,54 @@ class _Local(NamedTuple):
     codes: NDArray[np.intp]
     rate: float
 
-    def fitted(self, kept: Flags) -> Calibration:
-        """The scale of the flows kept and the cut on it."""
-        scales = {name: _scale(values[kept]) for name, values in self.own.items()}
-        made = Calibration(scales, 0.0, self.rate, int(kept.sum()), 0, (), 0.0)
-        return msgspec.structs.replace(made, cut=cut_at(self._evidence(made, kept), self.rate))
+    def without_suspects(self) -> tuple[Flags, list[int]]:
+        """Flows that are kept, and the groups that are not."""
+        kept, out = np.ones(len(self.codes), bool), list[int]()
+        groups = int(self.codes.max(initial=-1)) + 1
+        most = max(1, groups // _GROUPS_A_SUSPECT) if groups >= _FEWEST_GROUPS else 0
+        while len(out) < most and (suspect := self._suspect(kept)) is not None:
+            kept, out = kept & (self.codes != suspect), [*out, suspect]
+        return kept, out
 
-    def suspect(self, kept: Flags) -> int | None:
+    def _suspect(self, kept: Flags) -> int | None:
         """The group with most flows on top, if it is above what the others give far oftener than is promised."""
-        evidence = self._evidence(self.fitted(kept), kept)
+        evidence = self._scale(kept).evidence(self._of(kept))
         top = self.codes[kept][evidence >= cut_at(evidence, min(0.5, 2.0 * self.rate))]
         code = int(np.bincount(top).argmax())
-        own = self.codes == code
-        if not (kept & ~own).any():
+        own, others = self.codes == code, kept & (self.codes != code)
+        if not others.any():
             return None
-        others = self.fitted(kept & ~own)
-        above = float((self._evidence(others, own) > others.cut).mean())
+        scale = self._scale(others)
+        cut = cut_at(scale.evidence(self._of(others)), self.rate)
+        above = float((scale.evidence(self._of(own)) > cut).mean())
         return code if above >= max(_OWN_SHARE, min(0.9, 10.0 * self.rate)) else None
 
-    def _evidence(self, made: Calibration, rows: Flags) -> Reals:
-        return made.evidence(self.model, {name: values[rows] for name, values in self.own.items()})
+    def _of(self, rows: Flags) -> dict[str, Reals]:
+        return {name: values[rows] for name, values in self.own.items()}
+
+    def _scale(self, rows: Flags) -> _LocalScale:
+        return _LocalScale(
+            self.model, {name: _scale_of(each) for name, each in self._of(rows).items()}, int(rows.sum())
+        )
 
 
-def _scale(values: Reals) -> Scale:
-    """At most ``_POINTS`` of the scores, all of the highest: there the evidence is."""
+def _unseen_scores(cells: Cells) -> Reals:
+    """What trees of the one half of the flows say of the other; halves of long blocks, since neighbours are alike."""
+    half = (np.arange(len(cells)) * _BLOCKS // max(1, len(cells))) % 2 == 0
+    made = np.zeros(len(cells))
+    for side in (half, ~half):
+        if side.any() and not side.all():
+            made[~side] = _tree_of(cells[side]).scores(cells[~side])
+    return made
+
+
+def _tree_of(cells: Cells) -> SurpriseTree:
+    """A tree of flows; columns are numbers up to the first that holds a word."""
+    return SurpriseTree(sum(not isinstance(cell, str) for cell in cells[0])).fit(cells)
+
+
+def _scale_of(values: Reals) -> Scale:
+    """At most ``_POINTS`` of the scores, the highest whole: there the evidence is."""
     scores, counts = np.unique(values, return_counts=True)
     above = np.cumsum(counts[::-1])[::-1] / len(values)
     if len(scores) > _POINTS:

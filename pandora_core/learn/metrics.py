@@ -117,6 +117,12 @@ def cut_at(benign: Reals, rate: float) -> float:
     return float(np.quantile(benign, 1.0 - rate, method="higher")) if len(benign) else float("inf")
 
 
+def beyond(scores: Reals, median: float, highest: float) -> Reals:
+    """Evidence for scores above the highest benign one, which their rank says nothing of: up to 2 nats, few tie."""
+    spread = max(1e-9, highest - median)
+    return np.asarray(np.minimum(2.0, np.log1p(np.maximum(0.0, scores - highest) / spread)), np.float64)
+
+
 def resample(judged: Judged, seed: int, rounds: int) -> list[Indices]:
     """Places of resampled rows, within benign rows and attacks apart, so that every resample has both."""
     rng = np.random.default_rng(seed)

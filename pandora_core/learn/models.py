@@ -20,6 +20,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from pandora_core.errors import ConfigError
 from pandora_core.learn.card import NOVELTY, Preparation, Recipe
+from pandora_core.learn.metrics import beyond
 from pandora_core.learn.pipeline import build
 from pandora_core.learn.surprise import SurpriseTree
 from pandora_core.learn.table import Cells, Flags, Reals, Schema, Table
@@ -115,18 +116,14 @@ class Tail:
 
     def evidence(self, scores: Reals) -> Reals:
         """-ln of the share of benign rows that score as high; above all of them it grows on slowly: few rows tie."""
-        return np.asarray(self.beyond(scores) - np.log(self.share(scores)), np.float64)
+        more = beyond(scores, float(np.median(self.benign)), float(self.benign[-1]))
+        return np.asarray(more - np.log(self.share(scores)), np.float64)
 
     def share(self, scores: Reals) -> Reals:
         """Of benign rows that score as high; never quite zero."""
         rows = len(self.benign)
         above = rows - np.searchsorted(self.benign, scores, side="left")
         return np.asarray((above + 1.0) / (rows + 1.0), np.float64)
-
-    def beyond(self, scores: Reals) -> Reals:
-        """What a score above every benign one adds, up to 2 nats."""
-        spread = max(1e-9, float(self.benign[-1] - np.median(self.benign)))
-        return np.asarray(np.minimum(2.0, np.log1p(np.maximum(0.0, scores - self.benign[-1]) / spread)), np.float64)
 
 
 @dataclass(eq=False)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import NamedTuple, Self
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pandora_core.learn.table import Cells, Reals
+from pandora_core.learn.table import Cells, Reals, Words
 
 _STRUCTURE_ROWS = 20_000
 _SMOOTHING = 2.0
@@ -24,6 +25,16 @@ class Edge(NamedTuple):
 
     column: int
     parent: int
+
+
+class TreeState(msgspec.Struct, frozen=True):
+    """A fitted tree as plain data: borders of the bins, known words, edges in order, and a table of each edge."""
+
+    largest: int
+    edges: tuple[tuple[float, ...], ...]
+    words: tuple[tuple[str, ...], ...]
+    pairs: tuple[Edge, ...]
+    tables: tuple[tuple[tuple[float, ...], ...], ...]
 
 
 class SurpriseTree:
@@ -63,12 +74,33 @@ class SurpriseTree:
         """The column that a column's surprise is conditional on; the root's is itself."""
         return int(self.parents_[int(np.flatnonzero(self.columns_ == column)[0])])
 
+    def state(self) -> TreeState:
+        """What a fitted tree learned."""
+        return TreeState(
+            self.largest,
+            tuple(tuple(each.tolist()) for each in self.edges_),
+            tuple(tuple(each.tolist()) for each in self.words_),
+            tuple(Edge(int(c), int(p)) for c, p in zip(self.columns_, self.parents_, strict=True)),
+            tuple(tuple(tuple(row) for row in table.tolist()) for table in self.tables_),
+        )
+
+    @classmethod
+    def of(cls, state: TreeState) -> Self:
+        """The tree that a state was taken of."""
+        made = cls(len(state.edges), largest=state.largest)
+        made.edges_ = [np.array(each) for each in state.edges]
+        made.words_ = [np.array(each, np.str_) for each in state.words]
+        made.sizes_ = _sizes(made.edges_, made.words_)
+        made.columns_ = np.array([edge.column for edge in state.pairs])
+        made.parents_ = np.array([edge.parent for edge in state.pairs])
+        made.tables_ = [np.array(table) for table in state.tables]
+        return made
+
     def _learn_bins(self, cells: Cells) -> None:
         values = np.asarray(cells[:, : self.numbers], np.float64)
         self.edges_ = [_edges(column, self.bins) for column in values.T]
         self.words_ = [np.unique(column.astype(np.str_)) for column in cells[:, self.numbers :].T]
-        # A bin of its own for what is missing, a code of its own for a word unseen.
-        self.sizes_ = np.array([len(each) + 2 for each in self.edges_] + [len(each) + 1 for each in self.words_])
+        self.sizes_ = _sizes(self.edges_, self.words_)
 
     def _codes(self, cells: Cells) -> NDArray[np.intp]:
         made = np.empty(cells.shape, np.intp)
@@ -80,6 +112,11 @@ class SurpriseTree:
             found = np.minimum(np.searchsorted(known, words), len(known) - 1)
             made[:, place] = np.where(known[found] == words, found, len(known))
         return made
+
+
+def _sizes(edges: list[Reals], words: list[Words]) -> NDArray[np.int_]:
+    """Codes of every column: a bin of its own for what is missing, a code of its own for a word unseen."""
+    return np.array([len(each) + 2 for each in edges] + [len(each) + 1 for each in words])
 
 
 def _edges(values: Reals, bins: int) -> Reals:

@@ -6,8 +6,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from pandora_core.learn.calibration import Calibration, calibrate, flows_wanted
+from pandora_core.learn.calibration import HOME, Calibration, calibrate, flows_wanted
 from pandora_core.learn.models import Model, Tail
+from pandora_core.learn.surprise import SurpriseTree, TreeState
+from tests.unit.learn_samples import made_table
 
 RATE = 0.01
 
@@ -16,7 +18,7 @@ def model_of(*names: str) -> Model:
     """A model whose benign training rows scored 0 to 0.2; nobody asks it for a score of cells."""
     tails = {name: Tail.of(np.linspace(0.0, 0.2, 2000)) for name in names}
     model = Model("made", 1, ("a",), dict.fromkeys(names), tails, dict.fromkeys(names, 1.0), slope=1.0, offset=-4.0)
-    model.threshold = float(model.probability(np.array([4.6 * len(names)]))[0])
+    model.threshold = float(model.probability(np.array([4.6]))[0])
     return model
 
 
@@ -96,6 +98,24 @@ def test_evidence_never_falls_as_a_score_grows():
     calibration = calibrate(model, {"forest": local_scores(3000)["forest"]}, sources(3000), rate=RATE)
     grown = calibration.evidence(model, {"forest": np.linspace(0.0, 2.0, 4001)})
     assert (np.diff(grown) >= 0.0).all()
+
+
+def test_with_cells_it_also_learns_what_is_usual_here():
+    table = made_table(6000)
+    cells, strange = table.take(~table.is_attack).cells(), table.take(table.kinds == "scan").cells()
+    model, rng = model_of("forest"), np.random.default_rng(0)
+    blind = rng.random(len(cells))
+    made = calibrate(model, {"forest": blind}, sources(len(cells)), rate=RATE, cells=cells)
+    assert made.home is not None
+    home = SurpriseTree.of(msgspec.json.decode(msgspec.json.encode(made.home), type=TreeState))
+
+    def called(of: np.ndarray) -> float:
+        own = {"forest": rng.random(len(of)), HOME: home.scores(of)}
+        return (made.scores(model, own) > made.threshold(model)).mean()
+
+    assert called(strange) > 0.5
+    fresh = made_table(6000, seed=5)
+    assert called(fresh.take(~fresh.is_attack).cells()) < 0.02
 
 
 def test_a_lower_rate_wants_more_flows():
