@@ -20,6 +20,7 @@ from pandora_core.store.rows import (
     EventRow,
     FileRow,
     IncidentDetail,
+    ModelStatus,
     SourceRow,
 )
 
@@ -257,3 +258,11 @@ def engine(status: EngineStatus | None, pid: int | None) -> Shape:
         "backlog_bytes": status.backlog_bytes,
         "lag_s": round(status.lag_s, 3),
     }
+
+
+def model(status: ModelStatus | None) -> Shape:
+    """Which model scores flows in the engine, and how far they have drifted from those that it is used to."""
+    status = status or ModelStatus()
+    shape: Shape = msgspec.to_builtins(status)
+    shape["since"] = iso(shape.pop("since_us")) if status.since_us else None
+    return shape

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from pandora_core.model import MINUTE_US, SECOND_US, Entity, EntityRef, Severity
-from pandora_core.store.rows import AlertView, EngineStatus, FileRow, SourceRow
+from pandora_core.store.rows import AlertView, EngineStatus, FileRow, ModelStatus, SourceRow
 from pandora_tui.feed import News
 from pandora_tui.widgets.rows import Kind, RowId, Rows
 from pandora_tui.words import state_text
@@ -64,6 +64,7 @@ class Board:
         self.files: dict[int, FileRow] = {}
         self.sources: tuple[SourceRow, ...] = ()
         self.engine: EngineStatus | None = None
+        self.model: ModelStatus | None = None
         self.throughput: tuple[tuple[int, int, int], ...] = ()
         self.is_loaded = False
         """Whether the store has been read to its end once."""
@@ -116,6 +117,7 @@ class Board:
         self.entities = self.entities if news.entities is None else news.entities
         self.sources = self.sources if news.sources is None else news.sources
         self.engine = news.engine or self.engine
+        self.model = news.model or self.model
         self.throughput = self.throughput if news.throughput is None else news.throughput
         self.is_loaded = self.is_loaded or news.is_complete
 

@@ -22,6 +22,7 @@ from pandora_core.store.rows import (
     EventRow,
     FileRow,
     IncidentDetail,
+    ModelStatus,
     SourceRow,
 )
 from pandora_tui.engine_starter import EngineStarter
@@ -70,6 +71,7 @@ class News:
     files: Mapping[int, FileRow] = field(default_factory=dict)
     sources: tuple[SourceRow, ...] | None = None
     engine: EngineStatus | None = None
+    model: ModelStatus | None = None
     throughput: tuple[tuple[int, int, int], ...] | None = None
     is_complete: bool = True
 
@@ -84,6 +86,7 @@ class News:
             files={**self.files, **newer.files},
             sources=self.sources if newer.sources is None else newer.sources,
             engine=newer.engine or self.engine,
+            model=newer.model or self.model,
             throughput=self.throughput if newer.throughput is None else newer.throughput,
             is_complete=newer.is_complete,
         )
@@ -398,6 +401,7 @@ class _Poll:
                 files={file.id: file for file in changes.files},
                 sources=changes.sources,
                 engine=changes.engine,
+                model=changes.model,
                 throughput=changes.throughput,
             )
         )
@@ -413,6 +417,7 @@ class _Poll:
             files=news.files,
             sources=news.sources,
             engine=news.engine,
+            model=news.model,
             throughput=news.throughput,
             is_complete=not self._waiting,
         )

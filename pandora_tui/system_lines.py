@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pandora_core.model import SECOND_US
+from pandora_core.store.rows import ModelStatus
 from pandora_tui.board import Board
 from pandora_tui.feed import Facts
 from pandora_tui.messages import EngineState, Status
@@ -34,7 +35,24 @@ def engine_lines(board: Board, status: Status, width: int) -> list[Line]:
         _fact("speed", f"{count_text(engine.events_per_s)} events/s", width),
         _fact("behind", behind if engine.backlog_bytes else "nothing", width),
         _fact("log time", f"{day_text(engine.watermark_us)} UTC" if engine.watermark_us else "none yet", width),
+        *([model_line(board.model, width)] if board.model is not None else []),
     ]
+
+
+def model_line(model: ModelStatus, width: int) -> Line:
+    """Which model scores flows, and what is to be looked at: that it is refused, or that the flows have drifted."""
+    drift = model.drift
+    if model.state == "none":
+        return _fact("model", "none is promoted", width, Role.MUTED)
+    said = f"{model.number} {model.name}, {model.state}" if model.number is not None else model.state
+    if model.state == "refused":
+        return _fact("model", f"{glyphs().problem} {said}: {model.detail}", width, Role.WARN)
+    if drift.word in ("moderate", "strong"):
+        what = f"{drift.word} drift: {', '.join(drift.worst)}"
+        is_strong = drift.word == "strong"
+        mark = f"{glyphs().problem} " if is_strong else ""
+        return _fact("model", f"{mark}{said}, {what}", width, Role.WARN if is_strong else Role.TEXT)
+    return _fact("model", f"{said}, {model.detail}" if model.detail else said, width)
 
 
 def store_lines(board: Board, facts: Facts | None, width: int) -> list[Line]:

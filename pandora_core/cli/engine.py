@@ -29,8 +29,8 @@ def status(data: Path | None, as_json: bool) -> None:
     """Whether an engine runs, how far behind it is."""
     settings = bootstrap.settings_of(data)
     with bootstrap.reading(data) as reader:
-        said = reader.engine()
-    shape = shapes.engine(said, process.running_pid(settings.data))
+        said, model = reader.engine(), reader.model()
+    shape = shapes.engine(said, process.running_pid(settings.data)) | {"model": shapes.model(model)}
     emit(shape, as_json, lambda: "\n".join(f"{name}: {value}" for name, value in shape.items()))
 
 

@@ -8,6 +8,7 @@ import click
 
 from pandora_core import bootstrap, shapes
 from pandora_core.cli.output import emit, json_option, say, table
+from pandora_core.store.rows import ModelStatus
 
 
 @click.group()
@@ -21,11 +22,12 @@ def sources() -> None:
 def list_(data: Path | None, as_json: bool) -> None:
     """Sources, and the files that were found for them."""
     with bootstrap.reading(data) as reader:
-        found, files, bad = reader.sources(), reader.files(), reader.bad_lines(20)
+        found, files, bad, model = reader.sources(), reader.files(), reader.bad_lines(20), reader.model()
     shape = {
         **shapes.listing(map(shapes.source, found)),
         "files": [shapes.file(row) for row in files],
         "bad_lines": [shapes.bad_line(row) for row in bad],
+        "model": shapes.model(model),
     }
     rows = [
         (row.path + (f"!{row.member}" if row.member else ""), row.format, row.state, row.events, row.bad_lines)
@@ -37,8 +39,17 @@ def list_(data: Path | None, as_json: bool) -> None:
     emit(
         shape,
         as_json,
-        lambda: patterns + "\n\n" + table(("file", "format", "state", "events", "bad lines"), rows, "no files yet"),
+        lambda: "\n\n".join(
+            [patterns, table(("file", "format", "state", "events", "bad lines"), rows, "no files yet"), _told(model)]
+        ),
     )
+
+
+def _told(model: ModelStatus | None) -> str:
+    """The model that scores flows, in a line."""
+    if model is None or model.state == "none":
+        return "no model scores flows: pandora models promote"
+    return f"flows are scored by model {model.number} {model.name}: {model.state} {model.detail}".rstrip()
 
 
 @sources.command()

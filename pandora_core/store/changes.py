@@ -22,12 +22,14 @@ from pandora_core.store.rows import (
     Changes,
     EngineStatus,
     FileRow,
+    ModelStatus,
     Row,
     SourceRow,
     action_of,
     engine_of,
     entity_of,
     file_of,
+    model_of,
     source_of,
 )
 
@@ -101,6 +103,7 @@ class ChangeReader:
             files=self._files(since),
             sources=self._sources(since),
             engine=engine,
+            model=self._model(since),
             throughput=self._last_hour(),
         )
 
@@ -144,6 +147,10 @@ class ChangeReader:
     def _engine(self) -> EngineStatus | None:
         rows = self._rows("SELECT * FROM engine_status")
         return engine_of(rows[0]) if rows else None
+
+    def _model(self, since: int) -> ModelStatus | None:
+        rows = self._rows("SELECT * FROM live_models WHERE change > ?", since)
+        return model_of(rows[0]) if rows else None
 
     def _last_hour(self) -> tuple[tuple[int, int, int], ...]:
         rows = self._rows("SELECT minute_us, events, bad_lines FROM throughput ORDER BY minute_us DESC LIMIT 60")

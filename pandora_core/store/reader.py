@@ -23,12 +23,15 @@ from pandora_core.store.rows import (
     AlertDetail,
     AlertView,
     BadLineRow,
+    Drift,
+    DriftRow,
     EngineStatus,
     Escalation,
     EventRow,
     FileRow,
     ImportRow,
     IncidentDetail,
+    ModelStatus,
     RawLine,
     SourceRow,
     action_of,
@@ -36,6 +39,7 @@ from pandora_core.store.rows import (
     entity_of,
     escalation_of,
     file_of,
+    model_of,
     source_of,
 )
 from pandora_core.store.store import Store
@@ -276,6 +280,21 @@ class Reader:
         """What the engine last said of itself."""
         with self._store.reading() as connection:
             return self._engine(connection)
+
+    def model(self) -> ModelStatus | None:
+        """What the engine last said of the model that scores flows; ``None`` where there never was one."""
+        with self._store.reading() as connection:
+            row = connection.execute(select(schema.live_models)).mappings().first()
+            return model_of(row) if row is not None else None
+
+    def drifts(self, model: int, limit: int = 500) -> list[DriftRow]:
+        """The newest rows of a model's drift, oldest first."""
+        c = schema.drifts.c
+        statement = select(c.at_us, c.drift).where(c.model == model).order_by(c.id.desc()).limit(limit)
+        decode = msgspec.json.Decoder(Drift).decode
+        with self._store.reading() as connection:
+            rows = [DriftRow(model, at_us, decode(drift)) for at_us, drift in connection.execute(statement)]
+        return rows[::-1]
 
     def actions(self, since: int = 0) -> list[Action]:
         """Operators' actions with an id above ``since``, oldest first."""

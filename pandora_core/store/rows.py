@@ -98,6 +98,51 @@ class EngineStatus(msgspec.Struct, kw_only=True, frozen=True):
     lag_s: float
 
 
+class Drift(msgspec.Struct, frozen=True):
+    """How far the flows scored last are from those that a model is used to: population stability indices.
+
+    ``word`` is unknown (too few flows yet), none, moderate (an index above 0.1) or strong (above 0.25).
+    """
+
+    word: str = "unknown"
+    flows: int = 0
+    against: str = "training"
+    """What they are compared with: training, or the flows that the model was calibrated on here."""
+    score: float | None = None
+    features: dict[str, float] = {}
+    """By name, the largest first."""
+
+    @property
+    def worst(self) -> tuple[str, ...]:
+        """What drifted so far that it is to be looked at: the score and features of an index above 0.1."""
+        score = {"score": self.score} if self.score is not None else {}
+        return tuple(name for name, index in (score | self.features).items() if index > 0.1)
+
+
+class ModelStatus(msgspec.Struct, kw_only=True, frozen=True):
+    """Which model scores flows in the engine; ``state`` is none, warming-up, live or refused, ``detail`` says why.
+
+    ``scored`` and ``fired`` count flows since ``since_us``, when this version came into use.
+    """
+
+    number: int | None = None
+    name: str = ""
+    state: str = "none"
+    detail: str = ""
+    since_us: int = 0
+    scored: int = 0
+    fired: int = 0
+    drift: Drift = Drift()
+
+
+class DriftRow(msgspec.Struct, frozen=True):
+    """The drift of a model at a moment of event time."""
+
+    model: int
+    at_us: int
+    drift: Drift
+
+
 @dataclass(frozen=True, slots=True)
 class SourceRow:
     """What an operator asked to be read: a file, folder, glob or ``-``."""
@@ -184,6 +229,7 @@ class Changes:
     files: tuple[FileRow, ...] = ()
     sources: tuple[SourceRow, ...] | None = None
     engine: EngineStatus | None = None
+    model: ModelStatus | None = None
     throughput: tuple[tuple[int, int, int], ...] | None = None
     """(minute, events, bad lines) of the last hour."""
 
@@ -205,6 +251,12 @@ def escalation_of(row: Row) -> Escalation:
     values["events"] = tuple(msgspec.json.decode(values["events"], type=list[int]))
     values["is_good"] = None if values["is_good"] is None else bool(values["is_good"])
     return Escalation(**values)
+
+
+def model_of(row: Row) -> ModelStatus:
+    """The status of the model that scores flows from its row."""
+    values = {name: row[name] for name in ModelStatus.__struct_fields__}
+    return ModelStatus(**{**values, "drift": msgspec.json.decode(row["drift"], type=Drift)})
 
 
 def file_of(row: Row) -> FileRow:

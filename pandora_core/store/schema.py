@@ -287,6 +287,30 @@ engine_status = Table(
     Column("change", Integer, nullable=False),
 )
 
+live_models = Table(
+    "live_models",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("number", Integer),
+    Column("name", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("since_us", Integer, nullable=False),
+    Column("scored", Integer, nullable=False),
+    Column("fired", Integer, nullable=False),
+    Column("drift", Text, nullable=False),
+    Column("change", Integer, nullable=False),
+)
+
+drifts = Table(
+    "drifts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("model", Integer, nullable=False),
+    Column("at_us", Integer, nullable=False),
+    Column("drift", Text, nullable=False),
+)
+
 jobs = Table(
     "jobs",
     metadata,

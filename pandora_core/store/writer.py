@@ -17,11 +17,14 @@ from pandora_core.detect.incidents import Incident
 from pandora_core.detect.risk import Score, rank_of
 from pandora_core.model import Alert, EntityRef, Event
 from pandora_core.store import schema
-from pandora_core.store.rows import BadLineRow, EngineStatus, FileRow, RawLine
+from pandora_core.store.rows import BadLineRow, DriftRow, EngineStatus, FileRow, ModelStatus, RawLine
 from pandora_core.store.store import Store, next_change
 
 EventTuple = tuple[int, int, int, int, int, int, str, str | None, str | None, str | None, str | None, bytes]
 """A row of ``events`` in the order of its columns: the hot path builds plain tuples."""
+
+KEPT_DRIFTS = 2_000
+"""Of the history of drift: with some ten thousand flows between two rows."""
 
 _INSERT_EVENTS = str(insert(schema.events).compile(dialect=sqlite_dialect.dialect()))
 _encode = msgspec.json.Encoder().encode
@@ -55,6 +58,8 @@ class Batch:
     gone_incidents: dict[str, str | None] = field(default_factory=dict)
     edges: list[Edge] = field(default_factory=list)
     status: EngineStatus | None = None
+    model: ModelStatus | None = None
+    drifts: list[DriftRow] = field(default_factory=list)
     minute_us: int = 0
     snapshot: Snapshot | None = None
 
@@ -138,6 +143,12 @@ class Writer:
         if batch.status is not None:
             status = {name: getattr(batch.status, name) for name in batch.status.__struct_fields__}
             _put(connection, schema.engine_status, [{"id": 1, **status, "change": change}])
+        if batch.model is not None:
+            _put(connection, schema.live_models, [_model_row(batch.model, change)])
+        if batch.drifts:
+            _insert(connection, schema.drifts, map(_drift_row, batch.drifts))
+            newest = select(func.max(schema.drifts.c.id)).scalar_subquery()
+            connection.execute(delete(schema.drifts).where(schema.drifts.c.id <= newest - KEPT_DRIFTS))
         if batch.minute_us and (batch.events or batch.bad_lines):
             statement = sqlite_insert(schema.throughput).values(
                 minute_us=batch.minute_us, events=len(batch.events), bad_lines=len(batch.bad_lines)
@@ -346,6 +357,15 @@ def _entity_row(state: EntityState, change: int) -> dict[str, Any]:
         "body": _encode(state.score.contributions).decode(),
         "change": change,
     }
+
+
+def _model_row(status: ModelStatus, change: int) -> dict[str, Any]:
+    values = {name: getattr(status, name) for name in status.__struct_fields__}
+    return {"id": 1, **values, "drift": _encode(status.drift).decode(), "change": change}
+
+
+def _drift_row(row: DriftRow) -> dict[str, Any]:
+    return {"model": row.model, "at_us": row.at_us, "drift": _encode(row.drift).decode()}
 
 
 def _edge_row(edge: Edge, change: int) -> dict[str, Any]:
