@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from pandora_core.cli.model_shapes import registry_of, shape_of, told
 from pandora_core.cli.output import emit, json_option, say, table
 
 if TYPE_CHECKING:  # imported when a command runs: help needs no scikit-learn
@@ -75,7 +76,6 @@ def train(data: Path | None, /, names: tuple[str, ...], as_json: bool, **given: 
 
     from pandora_core import bootstrap
     from pandora_core.cli.datasets import load_of
-    from pandora_core.cli.models import registry_of, shape_of
     from pandora_core.learn import signing
     from pandora_core.learn.training import workers
     from pandora_core.learn.versions import Actor, Split, train_version
@@ -113,7 +113,6 @@ def evaluate(data: Path | None, /, number: int | None, name: str, rounds: int, a
     """Judge a version (default: the newest) on labelled data of the same features."""
     from pandora_core import bootstrap
     from pandora_core.cli.datasets import load_of
-    from pandora_core.cli.models import registry_of
     from pandora_core.learn.versions import evaluate_version
 
     loaded = load_of(data, name, *_columns(given))
@@ -134,7 +133,6 @@ def compare(data: Path | None, /, first: int, second: int, name: str, as_json: b
     import msgspec
 
     from pandora_core.cli.datasets import load_of
-    from pandora_core.cli.models import registry_of
     from pandora_core.learn.versions import compare_versions
 
     found = compare_versions(registry_of(data), first, second, load_of(data, name, *_columns(given)))
@@ -200,7 +198,6 @@ def robustness(
     import msgspec
 
     from pandora_core.cli.datasets import load_of
-    from pandora_core.cli.models import registry_of
     from pandora_core.learn import robustness as attacks
     from pandora_core.learn.table import divide
 
@@ -296,8 +293,6 @@ def _report(report: Report) -> dict[str, Any]:
 
 
 def _figures_text(figures: Figures | None) -> str:
-    from pandora_core.cli.models import told
-
     if figures is None:
         return "judged by rehearsals alone: pandora models show"
     rows = [

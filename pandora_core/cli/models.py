@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pandora_core.cli.model_shapes import registry_of, shape_of, state_of, told
 from pandora_core.cli.model_work import compare, evaluate, robustness, search, train
 from pandora_core.cli.output import emit, json_option, table
 
 if TYPE_CHECKING:  # imported when a command runs: help needs no scikit-learn
-    from pandora_core.learn.metrics import Figure
     from pandora_core.learn.registry import Promotion, Registry, Version
 
 
@@ -133,51 +133,6 @@ def key(data: Path | None, shown: bool, as_json: bool) -> None:
     if trusted is None:
         raise NotFoundError("no signing key is trusted here", hint="pandora models key")
     emit(msgspec.to_builtins(trusted), as_json, lambda: f"{trusted.algorithm} {trusted.key[:32]}…")
-
-
-def registry_of(data: Path | None) -> Registry:
-    """The registry of a data folder."""
-    from pandora_core import bootstrap
-    from pandora_core.learn.registry import Registry
-
-    return Registry(bootstrap.settings_of(data).data)
-
-
-def shape_of(version: Version, *, whole: bool = True) -> dict[str, Any]:
-    """A version as every face speaks of it."""
-    import msgspec
-
-    from pandora_core.model import iso
-
-    shape: dict[str, Any] = msgspec.to_builtins(version.card)
-    shape["made_at"] = iso(shape.pop("made_at_us"))
-    shape |= {"state": state_of(version), "is_signed": version.is_signed}
-    shape["evaluations"] = [
-        {"dataset": each.dataset, "at": iso(each.at_us), "figures": msgspec.to_builtins(each.figures)}
-        for each in version.evaluations
-    ]
-    if not whole:
-        for name in ("columns", "steps", "training", "environment", "known_types", "evaluations"):
-            del shape[name]
-    return shape
-
-
-def state_of(version: Version) -> str:
-    """live, benchmark (its features are not live ones), candidate (unsigned) or ready."""
-    if version.is_live:
-        return "live"
-    if not version.card.is_live:
-        return "benchmark"
-    return "ready" if version.is_signed else "candidate"
-
-
-def told(figure: Figure | None) -> str:
-    """A figure with its interval."""
-    if figure is None or figure.value is None:
-        return "–"
-    if figure.low is None or figure.high is None:
-        return f"{figure.value:.3f}"
-    return f"{figure.value:.3f} ({figure.low:.3f}–{figure.high:.3f})"
 
 
 def _who() -> tuple[str, str]:

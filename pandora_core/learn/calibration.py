@@ -3,8 +3,8 @@
 A model's evidence is -ln of the share of *training's* benign rows that score as high, and its threshold is a rate
 of those. On another network the same scores are usual or unheard of for other reasons: there every flow may alert.
 So, before a model alerts, it looks on for a while, and what it saw becomes the scale: scores that are common here are
-weak evidence here. Beside the members may stand one more, ``home``: a tree of what is usual here. The threshold is
-never lower than training's: a calm network is not made to alert.
+weak evidence here. Where the model fits poorly one member more stands beside its own, ``home``: a tree of what is
+usual here. The threshold is never lower than training's: a calm network is not made to alert.
 
 Flows of an intrusion that is already under way would make it normal. Sources (or any other groups) that by themselves
 lie above the cut that all the others give are therefore left out, the most telling first, at most one in twenty; what
@@ -76,7 +76,7 @@ class Calibration(msgspec.Struct, frozen=True):
     above_before: float
     """Share of local flows above the threshold of training."""
     home: TreeState | None = None
-    """What is usual here, where cells were given."""
+    """What is usual here; only where the model fits poorly, since it makes a model that fits no better."""
 
     @property
     def is_poor_fit(self) -> bool:
@@ -124,13 +124,15 @@ def calibrate(
         own: every member's scores of the flows, in order of time, as :meth:`Model.member_scores` gives them.
         groups: whose flow each is, such as its source's address.
         rate: the share of local flows that may alert, 0–1.
-        cells: features of the flows; with them the member ``home`` is learned.
+        cells: features of the flows; where the model fits poorly, the member ``home`` is learned from them.
     """
     names, codes = np.unique(np.asarray(groups), return_inverse=True)
     kept, out = _Warmup(model, own, codes, rate).without_suspects()
     local = {name: values[kept] for name, values in own.items()}
-    if cells is not None:
-        local[HOME] = _unseen_scores(cells[kept])
+    above_before = float((model.scores_of(own) > model.threshold).mean())
+    usual = cells[kept] if cells is not None and above_before > _POOR_FIT else None
+    if usual is not None:
+        local[HOME] = _unseen_scores(usual)
     scales = {name: _scale_of(values) for name, values in local.items()}
     cut = cut_at(_LocalScale(model, scales, int(kept.sum())).evidence(local), rate)
     return Calibration(
@@ -140,8 +142,8 @@ def calibrate(
         flows=int(kept.sum()),
         groups=len(names),
         left_out=tuple(str(names[code]) for code in out),
-        above_before=float((model.scores_of(own) > model.threshold).mean()),
-        home=None if cells is None else _tree_of(cells[kept]).state(),
+        above_before=above_before,
+        home=None if usual is None else _tree_of(usual).state(),
     )
 
 

@@ -21,6 +21,7 @@ from sklearn.neighbors import NearestNeighbors
 from pandora_core.errors import ConfigError
 from pandora_core.learn.card import NOVELTY, Preparation, Recipe
 from pandora_core.learn.metrics import beyond
+from pandora_core.learn.padding import padded_copies
 from pandora_core.learn.pipeline import build
 from pandora_core.learn.surprise import SurpriseTree
 from pandora_core.learn.table import Cells, Flags, Reals, Schema, Table
@@ -201,8 +202,6 @@ def make_member(name: str, recipe: Recipe, schema: Schema, seed: int) -> Member:
 def fit_members(table: Table, recipe: Recipe, seed: int) -> dict[str, Member]:
     """Every member of a recipe, fitted to a table."""
     if recipe.adversarial:
-        from pandora_core.learn.robustness import padded_copies
-
         table = padded_copies(table, recipe.adversarial, seed)
     cells, weights = table.cells(), row_weights(table)
     return {

@@ -8,14 +8,11 @@ import msgspec
 import numpy as np
 
 from pandora_core.learn.card import Training
-from pandora_core.learn.flows import FLOW, rederived
 from pandora_core.learn.metrics import FALSE_POSITIVE_RATE, Judged, cut_at, roc_auc
 from pandora_core.learn.models import Model
+from pandora_core.learn.padding import FACTORS, controlled, followed, grown, padded
 from pandora_core.learn.table import BENIGN, Cells, Flags, Reals, Schema, Table
 from pandora_core.learn.training import train
-
-FACTORS = (1.0, 1.5, 2.0, 4.0, 8.0)
-"""By how much padded columns are multiplied (a flow can be made longer, larger, slower; not smaller)."""
 
 
 class Loss(msgspec.Struct, frozen=True):
@@ -71,65 +68,21 @@ def flipped(table: Table, share: float, seed: int) -> Table:
     return replace(table, kinds=kinds.astype(np.str_))
 
 
-def padded_copies(table: Table, share: float, seed: int) -> Table:
-    """The table with padded copies of a share of its attacks: adversarial training."""
-    rng = np.random.default_rng(seed)
-    chosen = np.flatnonzero(table.is_attack & (rng.random(len(table)) < share))
-    copies = table.take(chosen)
-    cells = padded(copies.cells(), table.schema, rng)
-    made = replace(copies, numbers=cells[:, : len(table.schema.numbers)].astype(np.float64))
-    times = None if table.at_us is None or made.at_us is None else np.concatenate([table.at_us, made.at_us])
-    return replace(
-        table,
-        numbers=np.concatenate([table.numbers, made.numbers]),
-        categories=np.concatenate([table.categories, made.categories]),
-        kinds=np.concatenate([table.kinds, made.kinds]),
-        at_us=times,
-    )
-
-
-def padded(cells: Cells, schema: Schema, rng: np.random.Generator) -> Cells:
-    """Each controlled column multiplied by a factor of its own; what follows from it follows."""
-    made = cells.copy()
-    columns = _controlled(schema)
-    factors = rng.choice(FACTORS, (len(cells), len(columns)))
-    for place, column in enumerate(columns):
-        made[:, column] = _grown(cells[:, column].astype(np.float64), factors[:, place])
-    return _followed(made, schema)
-
-
-def _grown(values: Reals, factor: Reals | float) -> Reals:
-    """What is zero becomes as much as the factor adds to one."""
-    made: Reals = np.where(values > 0, values * factor, np.asarray(factor) - 1.0)
-    return made
-
-
-def _followed(cells: Cells, schema: Schema) -> Cells:
-    if schema.name == FLOW.name:
-        width = len(schema.numbers)
-        cells[:, :width] = rederived(cells[:, :width].astype(np.float64))
-    return cells
-
-
 def _searched(model: Model, cells: Cells, schema: Schema, steps: int) -> Reals:
     """The lowest evidence that a few greedy steps reach, each the best single padding of every row."""
     best = model.evidence(cells)
     for _ in range(steps):
         start = cells.copy()
-        for column in _controlled(schema):
+        for column in controlled(schema):
             for factor in FACTORS[1:]:
                 tried = start.copy()
-                tried[:, column] = _grown(start[:, column].astype(np.float64), factor)
-                tried = _followed(tried, schema)
+                tried[:, column] = grown(start[:, column].astype(np.float64), factor)
+                tried = followed(tried, schema)
                 evidence = model.evidence(tried)
                 better = evidence < best
                 best[better] = evidence[better]
                 cells[better] = tried[better]
     return best
-
-
-def _controlled(schema: Schema) -> list[int]:
-    return [schema.numbers.index(name) for name in schema.padded]
 
 
 def _loss(what: str, scores: Reals, attack: Flags, whole: Loss | None) -> Loss:

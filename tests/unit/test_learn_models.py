@@ -13,8 +13,9 @@ from pandora_core.learn import metrics
 from pandora_core.learn.card import Preparation, Recipe, Training
 from pandora_core.learn.metrics import Judged
 from pandora_core.learn.models import Tail, make_member, row_weights
+from pandora_core.learn.padding import padded_copies
 from pandora_core.learn.pipeline import build, describe
-from pandora_core.learn.robustness import evade, flipped, padded_copies, poison
+from pandora_core.learn.robustness import evade, flipped, poison
 from pandora_core.learn.search import search
 from pandora_core.learn.surprise import SurpriseTree
 from pandora_core.learn.table import divide, hold_out
