@@ -23,8 +23,6 @@ if TYPE_CHECKING:  # imported where they are used: commands answer --help withou
     from pandora_core.quantum.queue import Queue, QueueOptions, Remote
     from pandora_core.store.jobs import Jobs
 
-ENTRY = "ibm-quantum"
-"""What the vault keeps IBM's token under."""
 LINGER_S = 60.0
 """How long a process that runs the queue stays, its worker warm, when there is nothing to do."""
 _LOOK_S = 0.1
@@ -206,10 +204,10 @@ def _remote(settings: Settings, jobs: Jobs) -> Remote:
 
 
 def _access(settings: Settings) -> Access:
-    """Raises the errors of the vault's ``token``: locked, or not there."""
+    """Raises the errors of :func:`~pandora_core.vault.credentials.lease`: locked, or not there."""
     from pandora_core.quantum.ibm import Access
-    from pandora_core.vault.client import token
+    from pandora_core.vault import credentials
 
-    with token(settings.data, ENTRY) as secret:
+    with credentials.lease(settings.data, credentials.IBM_QUANTUM) as secret:
         text = bytes(secret.view).decode()
     return Access(text, settings.ibm_instance, settings.ibm_url, settings.ibm_proxy)

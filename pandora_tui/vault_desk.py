@@ -13,8 +13,8 @@ from pandora_tui.errands import Errands
 from pandora_tui.messages import VaultState
 
 if TYPE_CHECKING:
+    from pandora_core.vault.answers import VaultStatus
     from pandora_core.vault.client import Client
-    from pandora_core.vault.protocol import VaultStatus
 
 VAULT_LOOK_S = 1.0
 """How often the agent is asked how the vault is."""

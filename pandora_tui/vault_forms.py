@@ -15,8 +15,8 @@ from pandora_tui.widgets.dialogs import Blank
 from pandora_tui.words import day_text
 
 if TYPE_CHECKING:
+    from pandora_core.vault.answers import EntryView, Field, SlotView, VaultStatus
     from pandora_core.vault.client import Client, Way
-    from pandora_core.vault.protocol import EntryView, Field, SlotView, VaultStatus
     from pandora_core.vault.secret import Secret
     from pandora_core.vault.totp import Recipe
 
@@ -93,14 +93,15 @@ def of_entry(entry: EntryView) -> tuple[Blank, ...]:
 def passphrase_way(typed: str) -> Way:
     """A passphrase as a way in."""
     from pandora_core.vault.client import Way
-    from pandora_core.vault.protocol import passphrase_secret
+    from pandora_core.vault.secret_sources import passphrase_secret
 
     return Way(passphrase=passphrase_secret(typed))
 
 
 def key_file_way(path: str) -> Way:
     """A key file as a way in."""
-    from pandora_core.vault.client import Way, read_secret_file
+    from pandora_core.vault.client import Way
+    from pandora_core.vault.secret_sources import read_secret_file
 
     return Way(key_file=read_secret_file(Path(path.strip()).expanduser(), exact=True))
 
@@ -201,7 +202,7 @@ def _check_passphrase(values: dict[str, str]) -> str:
 
 @contextmanager
 def _fields(values: dict[str, str]) -> Iterator[list[Field]]:
-    from pandora_core.vault.protocol import Field
+    from pandora_core.vault.answers import Field
     from pandora_core.vault.secret import Secret
 
     made = [Field(name, Secret.absorb(bytearray(text.encode()))) for name, text in values.items()]

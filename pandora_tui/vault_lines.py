@@ -16,7 +16,7 @@ from pandora_tui.words import day_text
 from pandora_tui.wrapping import chopped, wrapped
 
 if TYPE_CHECKING:
-    from pandora_core.vault.protocol import EntryView, RecipientsView, SlotView, VaultStatus
+    from pandora_core.vault.answers import EntryView, RecipientsView, SlotView, VaultStatus
     from pandora_core.vault.totp import Code
 
 MASK = "********"

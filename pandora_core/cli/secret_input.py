@@ -15,9 +15,9 @@ import click
 
 from pandora_core.cli.output import say
 from pandora_core.errors import ConfigError
-from pandora_core.vault.client import Way, read_secret, read_secret_file
-from pandora_core.vault.protocol import passphrase_secret
+from pandora_core.vault.client import Way
 from pandora_core.vault.secret import Secret
+from pandora_core.vault.secret_sources import passphrase_secret, read_secret, read_secret_file
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _SHORT_BYTES = 12

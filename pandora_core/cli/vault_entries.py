@@ -14,8 +14,9 @@ from pandora_core.cli import vault_shapes
 from pandora_core.cli.output import emit, json_option, plain
 from pandora_core.cli.secret_input import value_from
 from pandora_core.errors import ConfigError
+from pandora_core.vault.answers import EntryView, Field
 from pandora_core.vault.client import Client
-from pandora_core.vault.protocol import Changes, Draft, EntryView, Field
+from pandora_core.vault.protocol import Changes, Draft
 from pandora_core.vault.secret import Secret
 
 Command = TypeVar("Command", bound=Callable[..., Any])

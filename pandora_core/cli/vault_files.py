@@ -14,8 +14,8 @@ import click
 from pandora_core.cli import vault_shapes
 from pandora_core.cli.output import emit, json_option, plain, say
 from pandora_core.errors import ConfigError
+from pandora_core.vault.answers import Custody
 from pandora_core.vault.client import Client, Member
-from pandora_core.vault.protocol import Custody
 
 _PATH = click.Path(path_type=Path)
 

@@ -19,8 +19,9 @@ from pandora_core.cli.secret_input import (
     write_secret,
 )
 from pandora_core.errors import ConfigError, NotFoundError
+from pandora_core.vault.answers import EntryView, Field, SlotView
 from pandora_core.vault.client import Client
-from pandora_core.vault.protocol import Changes, EntryView, Field, SlotView
+from pandora_core.vault.protocol import Changes
 
 _ID_DIGITS = 8
 """So many of a slot's id are to be given at least."""

@@ -14,8 +14,8 @@ from pandora_core.cli.output import emit, json_option, plain, say, table
 from pandora_core.cli.secret_input import write_secret
 from pandora_core.errors import ConfigError
 from pandora_core.vault import totp
+from pandora_core.vault.answers import EntryView, Opened
 from pandora_core.vault.client import Client
-from pandora_core.vault.protocol import EntryView, Opened
 from pandora_core.vault.secret import Secret
 
 _MASK = "••••••••"

@@ -13,9 +13,9 @@ from pathlib import Path
 import msgspec
 
 from pandora_core.errors import NotFoundError, OpenFailedError, RefusedError, VaultError
-from pandora_core.vault import client, providers
+from pandora_core.vault import client, credentials, providers
+from pandora_core.vault.answers import Field as VaultField
 from pandora_core.vault.protocol import Draft
-from pandora_core.vault.protocol import Field as VaultField
 from pandora_core.vault.secret import Secret, random_bytes
 
 ENTRY = "model-signing"
@@ -71,7 +71,8 @@ def public_key(seed: Secret) -> PublicKey:
 def find_seed(data: Path, environment: Mapping[str, str] | None = None) -> Secret | None:
     """The signing seed from a secret file, the environment, a lease or the unlocked vault; ``None`` without any."""
     try:
-        with client.token(data, ENTRY, environment) as text:
+        found = credentials.find_outside(data, ENTRY, environment)
+        with found or client.Client(data).token(ENTRY) as text:
             return Secret.absorb(bytes.fromhex(bytes(text.view).decode("ascii")))
     except (VaultError, NotFoundError, ValueError):
         return None

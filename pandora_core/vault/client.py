@@ -8,38 +8,30 @@ from __future__ import annotations
 
 import getpass
 import os
-import re
-import stat
-from collections.abc import Mapping, Sequence
-from io import RawIOBase
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from pandora_core.errors import ConfigError
 from pandora_core.vault import connection, protocol
-from pandora_core.vault.connection import LostAgentError, NoAgentError
-from pandora_core.vault.protocol import (
-    AUTO_LOCK_S,
+from pandora_core.vault.answers import (
     AuditView,
-    Changes,
     Check,
     Custody,
-    Draft,
     EntryView,
     Field,
     ImportReport,
-    Keys,
     Opened,
     RecipientsView,
     RekeyReport,
-    Request,
     SlotView,
     VaultStatus,
     VerifyReport,
     WitnessView,
 )
+from pandora_core.vault.connection import LostAgentError, NoAgentError
+from pandora_core.vault.protocol import AUTO_LOCK_S, Changes, Draft, Keys, Request
 from pandora_core.vault.secret import Secret
 
 FILE_NAME = "vault.db"
@@ -139,13 +131,14 @@ class Client:
         """An entry with its values. It is written to the audit trail."""
         return self._open(protocol.Get(name=name, version=version))
 
-    def token(self, name: str) -> Secret:
-        """The main secret of an entry, from a lease or the unlocked vault; see :func:`token`.
+    def token(self, name: str, purpose: str = "") -> Secret:
+        """The main secret of an entry, from a lease or the unlocked vault; the audit trail keeps the purpose.
 
         Raises:
             VaultLockedError: it is locked, and there is no such lease.
+            RefusedError: it is a signing key, which signs in the agent: :meth:`sign`.
         """
-        with self._open(protocol.Token(name=name)) as opened:
+        with self._open(protocol.Token(name=name, purpose=purpose)) as opened:
             return Secret.copy_of(opened.value().view)
 
     def put(self, draft: Draft, fields: Sequence[Field]) -> EntryView:
@@ -299,60 +292,3 @@ class Client:
     ) -> tuple[Value, tuple[Secret, ...]]:
         named = msgspec.structs.replace(request, actor=self._actor)
         return connection.exchange(self._data, named, kind, secrets, **options)
-
-
-def token(data: Path, name: str, environment: Mapping[str, str] | None = None) -> Secret:
-    """A token that Pandora itself uses, by the name of its entry, such as ``ibm-quantum``.
-
-    Looked for in this order: the file named by ``PANDORA_SECRET_IBM_QUANTUM_FILE``, or ``secrets/ibm-quantum`` in the
-    data folder (mode 0600, yours; one line end is cut); the variable ``PANDORA_SECRET_IBM_QUANTUM``; a lease or the
-    unlocked vault.
-
-    Raises:
-        VaultLockedError: nowhere, and the vault is locked.
-        NotFoundError: nowhere, and the vault is unlocked.
-        ConfigError: a secret file is open to others, or cannot be read.
-    """
-    environment = os.environ if environment is None else environment
-    variable = "PANDORA_SECRET_" + re.sub(r"[^A-Z0-9]", "_", name.upper())
-    named_file = environment.get(f"{variable}_FILE")
-    path = Path(named_file) if named_file else data / "secrets" / name
-    if named_file or ("/" not in name and path.exists()):
-        return read_secret_file(path)
-    if environment.get(variable):
-        return Secret.absorb(environment[variable].encode())
-    return Client(data).token(name)
-
-
-def read_secret_file(path: Path, *, exact: bool = False) -> Secret:
-    """A secret from a file that is nobody else's to read; one line end is cut off unless it is wanted ``exact``.
-
-    Raises:
-        ConfigError: it cannot be read, is larger than 64 KiB, somebody else's, or open to others.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise ConfigError(f"cannot read the secret: {error.strerror}", where=str(path)) from None
-    with open(descriptor, "rb", buffering=0) as file:
-        status = os.fstat(descriptor)
-        if stat.S_ISREG(status.st_mode) and (status.st_mode & 0o077 or status.st_uid not in (0, os.geteuid())):
-            raise ConfigError("a file with a secret is to be yours alone", where=str(path), hint=f"chmod 600 {path}")
-        return read_secret(file, exact=exact)
-
-
-def read_secret(file: RawIOBase, *, exact: bool = False) -> Secret:
-    """A secret from an open unbuffered file or descriptor, to its end; one line end is cut off, unless ``exact``.
-
-    Raises:
-        ConfigError: it is larger than 64 KiB.
-    """
-    with Secret(SECRET_FILE_LIMIT_BYTES + 1) as buffer:
-        filled = 0
-        while filled < len(buffer) and (count := file.readinto(buffer.view[filled:])):
-            filled += count
-        if filled > SECRET_FILE_LIMIT_BYTES:
-            raise ConfigError("a secret of over 64 KiB is for a sealed file", hint="pandora vault seal")
-        for end in b"" if exact else b"\n\r":
-            filled -= filled > 0 and buffer.view[filled - 1] == end
-        return Secret.copy_of(buffer.view[:filled])

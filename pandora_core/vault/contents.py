@@ -10,11 +10,12 @@ import msgspec
 
 from pandora_core.errors import NotFoundError, RefusedError, TamperedError, VaultFormatError
 from pandora_core.vault import entry
-from pandora_core.vault.database import Database, EntryRow
+from pandora_core.vault.database import Database
 from pandora_core.vault.entry import KINDS, Address, Field, Meta, Opener
 from pandora_core.vault.envelope import ID_BYTES
 from pandora_core.vault.keys import Keys
 from pandora_core.vault.ledger import Change, Ledger, Newest
+from pandora_core.vault.rows import EntryRow
 from pandora_core.vault.secret import Secret, random_bytes
 from pandora_core.vault.views import Changes, Draft, Entry, OpenedEntry
 

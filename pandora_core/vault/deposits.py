@@ -7,12 +7,12 @@ import msgspec
 from pandora_core.errors import VaultFormatError
 from pandora_core.vault import contents, portable
 from pandora_core.vault.contents import Contents
-from pandora_core.vault.database import DEPOSIT_BYTES
 from pandora_core.vault.header import Header
 from pandora_core.vault.keys import Keys
 from pandora_core.vault.ledger import Change
 from pandora_core.vault.portable import Parcel
 from pandora_core.vault.providers import Provider
+from pandora_core.vault.rows import DEPOSIT_BYTES
 from pandora_core.vault.sealed import Destination, Note
 from pandora_core.vault.views import Actor, Draft
 

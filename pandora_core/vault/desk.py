@@ -14,13 +14,14 @@ from typing import Any, NamedTuple, Union
 import msgspec
 
 from pandora_core.errors import PandoraError, ProviderError, RefusedError, VaultError, VaultFormatError
-from pandora_core.vault import desk_views, protocol, providers
+from pandora_core.vault import answers, desk_views, protocol, providers
+from pandora_core.vault.answers import Check
 from pandora_core.vault.bundle import Outgoing
 from pandora_core.vault.framing import Frame
 from pandora_core.vault.hardening import scrub_freed_memory
 from pandora_core.vault.keeper import Keeper
 from pandora_core.vault.profiles import KEMS, SIGNATURES
-from pandora_core.vault.protocol import Answer, Check, Failure
+from pandora_core.vault.protocol import Answer, Failure
 from pandora_core.vault.providers import Provider
 from pandora_core.vault.providers.known_answers import check_kem, check_signer
 from pandora_core.vault.recipients import Recipient, parse_recipient
@@ -197,7 +198,7 @@ class Desk:
 
     def witness(self, _: protocol.Witness, __: Frame, by: Actor) -> Reply:
         forms = self.keeper.unlocked().witness(by=by)
-        return Reply(protocol.WitnessView(line=forms.line, code=forms.code))
+        return Reply(answers.WitnessView(line=forms.line, code=forms.code))
 
     def backup(self, asked: protocol.Backup, _: Frame, by: Actor) -> Reply:
         path = Path(asked.path)

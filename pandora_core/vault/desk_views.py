@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pandora_core.errors import VaultFormatError
-from pandora_core.vault import protocol, views
+from pandora_core.vault import answers, protocol, views
 from pandora_core.vault.entry import Field
 from pandora_core.vault.keyfile import KeyFile
 from pandora_core.vault.protocol import Keys
@@ -71,15 +71,15 @@ def fields(names: Sequence[str], secrets: Sequence[Secret]) -> tuple[Field, ...]
     return tuple(map(Field, names, secrets))
 
 
-def named(found: Sequence[Field]) -> tuple[protocol.Field, ...]:
+def named(found: Sequence[Field]) -> tuple[answers.Field, ...]:
     """Values under their names."""
-    return tuple(protocol.Field(*each) for each in found)
+    return tuple(answers.Field(*each) for each in found)
 
 
-def entry(found: views.Entry) -> protocol.EntryView:
+def entry(found: views.Entry) -> answers.EntryView:
     """An entry without its values."""
     meta = found.meta
-    return protocol.EntryView(
+    return answers.EntryView(
         id=found.id.hex(),
         name=meta.name,
         kind=meta.kind,
@@ -93,9 +93,9 @@ def entry(found: views.Entry) -> protocol.EntryView:
     )
 
 
-def slot(found: views.SlotInfo) -> protocol.SlotView:
+def slot(found: views.SlotInfo) -> answers.SlotView:
     """A way in."""
-    return protocol.SlotView(
+    return answers.SlotView(
         id=found.id.hex(),
         type=found.type.name.lower().replace("_", " "),
         label=found.label,
@@ -107,9 +107,9 @@ def slot(found: views.SlotInfo) -> protocol.SlotView:
     )
 
 
-def custody(found: views.Custody) -> protocol.Custody:
+def custody(found: views.Custody) -> answers.Custody:
     """What was sealed or opened."""
-    return protocol.Custody(
+    return answers.Custody(
         name=found.name,
         size_bytes=found.size_bytes,
         sha384=found.sha384,
@@ -122,9 +122,9 @@ def custody(found: views.Custody) -> protocol.Custody:
     )
 
 
-def audit(found: views.AuditEntry) -> protocol.AuditView:
+def audit(found: views.AuditEntry) -> answers.AuditView:
     """A record of the audit trail."""
-    return protocol.AuditView(
+    return answers.AuditView(
         sequence=found.sequence,
         at_ms=found.at_ms,
         actor=found.actor,
@@ -135,9 +135,9 @@ def audit(found: views.AuditEntry) -> protocol.AuditView:
     )
 
 
-def verification(found: views.Verification) -> protocol.VerifyReport:
+def verification(found: views.Verification) -> answers.VerifyReport:
     """Whether what is stored is what was signed."""
-    return protocol.VerifyReport(
+    return answers.VerifyReport(
         sound=found.is_sound,
         problems=found.problems,
         integrity="verified" if found.is_sound else "broken",
@@ -147,9 +147,9 @@ def verification(found: views.Verification) -> protocol.VerifyReport:
     )
 
 
-def recipients(found: views.PublicInfo) -> protocol.RecipientsView:
+def recipients(found: views.PublicInfo) -> answers.RecipientsView:
     """The vault's public keys."""
-    return protocol.RecipientsView(
+    return answers.RecipientsView(
         vault=found.recipient,
         bundle=found.bundle_recipient,
         signer=found.signer.hex(),
@@ -157,16 +157,16 @@ def recipients(found: views.PublicInfo) -> protocol.RecipientsView:
     )
 
 
-def rekeyed(found: views.Rekeyed) -> protocol.RekeyReport:
+def rekeyed(found: views.Rekeyed) -> answers.RekeyReport:
     """What a rekey came to."""
-    return protocol.RekeyReport(
+    return answers.RekeyReport(
         epoch=found.epoch, generation=found.generation, removed_slots=tuple(map(slot, found.removed_slots))
     )
 
 
-def imported(found: views.Imported) -> protocol.ImportReport:
+def imported(found: views.Imported) -> answers.ImportReport:
     """What a bundle brought."""
-    return protocol.ImportReport(
+    return answers.ImportReport(
         signer=found.signer_fingerprint,
         added=found.added,
         updated=found.updated,

@@ -12,11 +12,12 @@ import msgspec
 
 from pandora_core.errors import NotFoundError, PandoraError, RefusedError, VaultFormatError, VaultLockedError
 from pandora_core.vault import desk_views, providers
+from pandora_core.vault.answers import EntryView, VaultStatus
 from pandora_core.vault.database import FILE_NAME
 from pandora_core.vault.hardening import Hardening
 from pandora_core.vault.leases import LEASES_LIMIT, Leases
 from pandora_core.vault.profiles import profile_by_name
-from pandora_core.vault.protocol import AUTO_LOCK_BOUNDS_S, AUTO_LOCK_S, EntryView, VaultStatus
+from pandora_core.vault.protocol import AUTO_LOCK_BOUNDS_S, AUTO_LOCK_S
 from pandora_core.vault.secret import Secret, protection
 from pandora_core.vault.slots import Credentials
 from pandora_core.vault.unlocking import Way

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from pandora_core.vault.protocol import EntryView, Field, LeaseView
+from pandora_core.vault.answers import EntryView, Field, LeaseView
 from pandora_core.vault.secret import Secret
 
 LEASES_LIMIT = 64

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from pandora_core.errors import RefusedError, TamperedError
 from pandora_core.vault import audit
 from pandora_core.vault.audit import Checkpoint, Record
-from pandora_core.vault.database import Database, EntryRow, HandoverRow, SignedRow, SlotRow
+from pandora_core.vault.database import Database
 from pandora_core.vault.entry import NAME_TAG_BYTES
 from pandora_core.vault.envelope import ID_BYTES, KEY_ENVELOPE_BYTES
 from pandora_core.vault.handover import Handover, Signatures
@@ -22,6 +22,7 @@ from pandora_core.vault.header import Header
 from pandora_core.vault.keys import Keys
 from pandora_core.vault.manifest import NO_DIGEST, Head, Manifest, Roots, Table, leaf, signer_digest
 from pandora_core.vault.providers import Provider
+from pandora_core.vault.rows import EntryRow, HandoverRow, SignedRow, SlotRow
 from pandora_core.vault.slots import Slot
 from pandora_core.vault.slots import decode as decode_slot
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from pandora_core.errors import NotFoundError, RefusedError, TamperedError
 from pandora_core.vault import rekey, unlocking
-from pandora_core.vault.database import SLOTS_LIMIT
 from pandora_core.vault.envelope import ID_BYTES
 from pandora_core.vault.kdf import KEY_BYTES, Argon2Cost
 from pandora_core.vault.keys import Keys
+from pandora_core.vault.rows import SLOTS_LIMIT
 from pandora_core.vault.safe import Safe
 from pandora_core.vault.secret import Secret, random_bytes
 from pandora_core.vault.slots import Credentials, Place, Slot

@@ -25,11 +25,11 @@ from pandora_core.vault.age_keys import AgeIdentity, PostQuantumIdentity
 from pandora_core.vault.bundle import Outgoing
 from pandora_core.vault.carrying import Incoming, Taken
 from pandora_core.vault.contents import checked_name
-from pandora_core.vault.database import DEPOSITS_LIMIT
 from pandora_core.vault.envelope import ID_BYTES
 from pandora_core.vault.private_files import check_folder, settle, spare_name
 from pandora_core.vault.recipients import Identity, Recipient
 from pandora_core.vault.rotation import RotatingSafe
+from pandora_core.vault.rows import DEPOSITS_LIMIT
 from pandora_core.vault.safe import Clock, now_ms
 from pandora_core.vault.sealed import Destination, Note
 from pandora_core.vault.secret import Secret, random_bytes

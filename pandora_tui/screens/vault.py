@@ -27,8 +27,8 @@ from pandora_tui.widgets.lines import Line, Lines
 from pandora_tui.widgets.vault_tables import EntryTable
 
 if TYPE_CHECKING:
+    from pandora_core.vault.answers import EntryView, VaultStatus
     from pandora_core.vault.client import Way
-    from pandora_core.vault.protocol import EntryView, VaultStatus
     from pandora_core.vault.secret import Secret
     from pandora_core.vault.totp import Recipe
 

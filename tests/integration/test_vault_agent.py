@@ -25,17 +25,19 @@ from pandora_core.errors import (
     VaultFormatError,
     VaultLockedError,
 )
-from pandora_core.vault import client as vault_client
-from pandora_core.vault import framing
+from pandora_core.vault import credentials, framing
+from pandora_core.vault.answers import Field
 from pandora_core.vault.client import Client, Way
-from pandora_core.vault.protocol import Changes, Draft, Field, passphrase_secret
+from pandora_core.vault.protocol import Changes, Draft
 from pandora_core.vault.secret import Secret
+from pandora_core.vault.secret_sources import passphrase_secret
 
 WRITER = """
 import sys
 from pathlib import Path
 from pandora_core.vault.client import Client
-from pandora_core.vault.protocol import Draft, Field
+from pandora_core.vault.answers import Field
+from pandora_core.vault.protocol import Draft
 from pandora_core.vault.secret import Secret
 client, number = Client(Path(sys.argv[1])), int(sys.argv[2])
 while True:
@@ -383,7 +385,7 @@ def test_a_token_is_looked_for_in_file_environment_and_lease(place: Place) -> No
 
 
 def token(place: Place, environment: dict[str, str]) -> bytes:
-    with vault_client.token(place.data, "ibm-quantum", environment) as secret:
+    with credentials.lease(place.data, "ibm-quantum", environment=environment) as secret:
         return secret.reveal()
 
 

@@ -14,9 +14,10 @@ import pytest
 from vaulting import Place, eventually, put, value_of
 
 from pandora_core.errors import PandoraError
+from pandora_core.vault.answers import Field
 from pandora_core.vault.client import Client
 from pandora_core.vault.framing import SOCKET_NAME
-from pandora_core.vault.protocol import Changes, Draft, Field
+from pandora_core.vault.protocol import Changes, Draft
 from pandora_core.vault.secret import Secret
 
 FAULTY = Path(__file__).with_name("vault_faulty_agent.py")

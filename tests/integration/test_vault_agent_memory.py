@@ -17,12 +17,14 @@ from vaulting import BY, PASSPHRASE, Place, put, value_of
 
 from pandora_core.errors import OpenFailedError
 from pandora_core.vault import entry
+from pandora_core.vault.answers import Field
 from pandora_core.vault.client import Client, Way
 from pandora_core.vault.entry import Address
 from pandora_core.vault.keyfile import KeyFile
 from pandora_core.vault.keyring import ItemType
-from pandora_core.vault.protocol import Changes, Draft, Field, passphrase_secret
+from pandora_core.vault.protocol import Changes, Draft
 from pandora_core.vault.secret import Secret
+from pandora_core.vault.secret_sources import passphrase_secret
 from pandora_core.vault.slots import Credentials
 from pandora_core.vault.vault import Vault
 

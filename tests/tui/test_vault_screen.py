@@ -9,7 +9,7 @@ import pytest
 from textual.pilot import Pilot
 
 from pandora_core.store.reader import Reader
-from pandora_core.vault.protocol import VerifyReport
+from pandora_core.vault.answers import VerifyReport
 from pandora_core.vault.secret import Secret
 from pandora_core.vault.totp import Recipe
 from pandora_tui import vault_forms

@@ -9,12 +9,9 @@ from collections.abc import Sequence
 import msgspec
 
 from pandora_core.errors import NotFoundError, OpenFailedError, VaultLockedError
-from pandora_core.vault.client import Way
-from pandora_core.vault.protocol import (
+from pandora_core.vault.answers import (
     AuditView,
-    Changes,
     Custody,
-    Draft,
     EntryView,
     Field,
     Opened,
@@ -23,6 +20,8 @@ from pandora_core.vault.protocol import (
     VaultStatus,
     VerifyReport,
 )
+from pandora_core.vault.client import Way
+from pandora_core.vault.protocol import Changes, Draft
 from pandora_core.vault.secret import Secret
 
 PASSPHRASE = "correct horse battery"

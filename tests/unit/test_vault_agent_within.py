@@ -17,14 +17,16 @@ from pandora_core.errors import NotFoundError, RefusedError, TamperedError, Vaul
 from pandora_core.vault import agent as vault_agent
 from pandora_core.vault import framing, protocol
 from pandora_core.vault.agent import Agent, Patience, SleepWatch, instance_lock
+from pandora_core.vault.answers import EntryView, Field
 from pandora_core.vault.client import Client, Way
 from pandora_core.vault.desk import Desk
 from pandora_core.vault.hardening import Hardening
 from pandora_core.vault.keeper import Keeper
 from pandora_core.vault.keyfile import KeyFile
 from pandora_core.vault.leases import Leases
-from pandora_core.vault.protocol import Draft, EntryView, Failure, Field, passphrase_secret
+from pandora_core.vault.protocol import Draft, Failure
 from pandora_core.vault.secret import Secret
+from pandora_core.vault.secret_sources import passphrase_secret
 from pandora_core.vault.slots import Credentials
 from pandora_core.vault.vault import Vault
 from pandora_core.vault.views import Actor

@@ -365,8 +365,8 @@ def test_a_vault_that_cannot_be_made_leaves_nothing(tmp_path):
 SECOND = """
 import sys
 from pathlib import Path
-from pandora_core.vault import database
-database._BUSY_S = 0.01
+from pandora_core.vault import database, sqlite_file
+sqlite_file._BUSY_S = 0.01
 try:
     database.Database.open(Path(sys.argv[1]))
 except Exception as error:
