@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pandora_core import config, process
 from pandora_core.config import Settings
-from pandora_core.errors import ConfigError, EngineError, EngineRunningError, SourceError, StoreError
+from pandora_core.errors import ConfigError, EngineError, EngineRunningError, PandoraError, SourceError, StoreError
 from pandora_core.model import DAY_US, SECOND_US
 from pandora_core.store.changes import ChangeReader, is_current
 from pandora_core.store.sqlite import FILE_NAME
@@ -26,6 +26,8 @@ from pandora_core.store.sqlite import FILE_NAME
 if TYPE_CHECKING:  # imported where they are used: a console paints before it needs sqlalchemy
     from pandora_core.atlas import Atlas
     from pandora_core.engine import Engine
+    from pandora_core.escalator import Escalator
+    from pandora_core.quantum.policy import Rules
     from pandora_core.service import Service
     from pandora_core.store.operator import Operator
     from pandora_core.store.reader import Reader
@@ -118,7 +120,37 @@ def run_engine(settings: Settings) -> None:
     with process.engine_lock(settings.data), _store_of(settings) as store:
         keeper = process.QueueKeeper(settings.data, Jobs(store).has_open)
         with contextlib.closing(keeper):
-            _service(settings, store, keeper).run(stop)
+            _service(settings, store, escalator_of(settings, store).tend, keeper).run(stop)
+
+
+def escalator_of(settings: Settings, store: Store) -> Escalator:
+    """What gives alerts to the quantum model; for whoever holds the engine lock."""
+    from pandora_core.escalator import Escalator, Options
+
+    return Escalator(
+        store,
+        settings.data,
+        rules_of(settings),
+        Options(settings.escalation_shots),
+        host=socket.gethostname(),
+        clock=now_us,
+        token_problem=lambda: _token_problem(settings.data),
+    )
+
+
+def rules_of(settings: Settings) -> Rules:
+    """What the settings let be escalated."""
+    from pandora_core.quantum.policy import Rules
+
+    return Rules(
+        is_on=settings.escalation,
+        backend=settings.escalation_backend,
+        ibm_consent=settings.escalation_ibm_consent,
+        air_gapped=settings.air_gapped,
+        deadline_s=settings.escalation_deadline_s,
+        per_hour=settings.escalation_per_hour,
+        uncertain_points=settings.escalation_uncertain_points,
+    )
 
 
 def ingest(settings: Settings, patterns: Sequence[str], format_name: str) -> dict[str, Any]:
@@ -224,7 +256,20 @@ def _engine(settings: Settings, store: Store) -> Engine:
     return Engine(store, formats(), clock=now_us, options=options)
 
 
-def _service(settings: Settings, store: Store, run_queue: Callable[[], None]) -> Service:
+def _token_problem(data: Path) -> str:
+    """Why IBM's token is not at hand; empty where it is."""
+    from pandora_core.vault import credentials
+
+    try:
+        with credentials.lease(data, credentials.IBM_QUANTUM):
+            return ""
+    except PandoraError as error:
+        return error.what
+
+
+def _service(
+    settings: Settings, store: Store, escalate: Callable[[], None], run_queue: Callable[[], None]
+) -> Service:
     from pandora_core.service import Service, ServiceOptions
     from pandora_core.store.maintenance import Retention
 
@@ -233,7 +278,7 @@ def _service(settings: Settings, store: Store, run_queue: Callable[[], None]) ->
     retention = Retention(
         max_age_us=int(settings.retain_days * DAY_US) or None, max_bytes=int(settings.retain_gb * 1e9) or None
     )
-    options = ServiceOptions(settings.poll_s, settings.scan_s, retention, run_queue)
+    options = ServiceOptions(settings.poll_s, settings.scan_s, retention, escalate, run_queue)
     return Service(_engine(settings, store), store, options)
 
 

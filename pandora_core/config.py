@@ -50,6 +50,30 @@ class Settings:
     jobs_memory_gb: float = 0.0
     """What all running quantum jobs may take, and one at most; 0 is half of the machine's memory."""
 
+    escalation: bool = True
+    """High and critical alerts are also given to the quantum model, once one is in use (``pandora quantum tier``)."""
+
+    escalation_backend: str = "aer"
+    """Where: ``aer``, ``aer:FakeManilaV2``, ``statevector``, ``local:…``; with consent ``ibm`` or ``ibm:NAME``."""
+
+    escalation_ibm_consent: bool = False
+    """Yes, rows computed from our logs may be sent to IBM Quantum. Without it nothing of an alert ever is."""
+
+    escalation_deadline_s: float = 300.0
+    """How long an answer is waited for (5–86,400); then the classical result stands, and the alert says so."""
+
+    escalation_per_hour: int = 20
+    """Most escalations in an hour (0–3,600); what comes after is not escalated, and the alert says so."""
+
+    escalation_uncertain_points: float = 0.0
+    """Alerts so many points of risk below *high* are escalated too (0–70); 0 escalates none of them."""
+
+    escalation_shots: int = 1024
+    """Shots of every circuit of an escalation (1–100,000)."""
+
+    novelty_per_day: int = 20
+    """Most alerts that the novelty tier raises in a day of the logs' own time (0–10,000)."""
+
     ibm_instance: str = ""
     """IBM Quantum: the instance (CRN or name) to be used; empty lets the client choose."""
 
@@ -178,7 +202,9 @@ def _truth(value: Any, where: str) -> bool:
 
 def _check_bounds(settings: Settings) -> None:
     bounds = {"batch_size": (1, 10_000), "poll_s": (0.01, 10), "scan_s": (0.05, 60), "refresh_hz": (1, 20)}
-    bounds |= {"jobs_slots": (0, 256), "jobs_memory_gb": (0, 4096)}
+    bounds |= {"jobs_slots": (0, 256), "jobs_memory_gb": (0, 4096), "escalation_deadline_s": (5, 86_400)}
+    bounds |= {"escalation_per_hour": (0, 3_600), "escalation_uncertain_points": (0, 70)}
+    bounds |= {"escalation_shots": (1, 100_000), "novelty_per_day": (0, 10_000)}
     for name, (low, high) in bounds.items():
         value = getattr(settings, name)
         if not low <= value <= high:

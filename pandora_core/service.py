@@ -42,8 +42,10 @@ class ServiceOptions:
     poll_s: float = 0.2
     scan_s: float = 1.0
     retention: Retention = _KEEP_ALL
+    escalate: Callable[[], None] = lambda: None
+    """Called every ``scan_s``: gives alerts to the quantum model and takes in what came back. It must not wait."""
     run_queue: Callable[[], None] = lambda: None
-    """Called every ``scan_s``: sees to it that somebody runs the quantum jobs that are open. It must not wait."""
+    """Called after that: sees to it that somebody runs the quantum jobs that are open. It must not wait."""
 
 
 def read_once(
@@ -103,6 +105,7 @@ class Service:
         while not stop.is_set():
             if self._is_due("scan", self._options.scan_s):
                 self._look()
+                self._options.escalate()
                 self._options.run_queue()
             busy = self._engine.step() > 0
             if self._is_due("retain", RETAIN_S):

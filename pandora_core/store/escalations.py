@@ -6,6 +6,7 @@ action that tells of it on the alert is appended in the same transaction. So the
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -13,7 +14,8 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from pandora_core.detect.assessment import ACTOR, Assessment, value_of
-from pandora_core.model import HOUR_US, ActionKind, Alert
+from pandora_core.errors import NotFoundError
+from pandora_core.model import HOUR_US, ActionKind, Alert, Event
 from pandora_core.store import schema
 from pandora_core.store.job_rows import Job, NewJob
 from pandora_core.store.jobs import add_job
@@ -33,6 +35,8 @@ class Candidates(NamedTuple):
 
     alerts: list[Alert]
     upto: int
+    has_place: bool
+    """Whether it was known where to begin; where not, there are none."""
 
 
 class Escalations:
@@ -57,6 +61,11 @@ class Escalations:
             connection.execute(delete(schema.counters).where(schema.counters.c.name == _PLACE))
             next_change(connection)
 
+    def forget(self) -> None:
+        """Nothing is escalated now: what changes until that begins again is not asked about."""
+        with self._store.writing() as connection:
+            connection.execute(delete(schema.counters).where(schema.counters.c.name == _PLACE))
+
     def candidates(self, least_risk: float) -> Candidates:
         """Alerts of at least this risk that changed since :meth:`seen`; the first call only finds where to begin."""
         c = schema.alerts.c
@@ -64,10 +73,10 @@ class Escalations:
             upto = _counter(connection, "change") or 0
             since = _counter(connection, _PLACE)
             if since is None or since >= upto:
-                return Candidates([], upto)
+                return Candidates([], upto, since is not None)
             statement = select(c.body).where(c.change > since, c.risk >= least_risk).order_by(c.risk.desc(), c.id)
             decode = msgspec.json.Decoder(Alert).decode
-            return Candidates([decode(body) for body in connection.execute(statement).scalars()], upto)
+            return Candidates([decode(body) for body in connection.execute(statement).scalars()], upto, True)
 
     def seen(self, upto: int) -> None:
         """All alerts up to a change number were looked at."""
@@ -90,6 +99,20 @@ class Escalations:
         recent = self._select(_t.job_id.is_not(None), _t.begun_at_us > now_us - HOUR_US)
         older = self._select(_t.job_id.is_not(None), _t.begun_at_us <= now_us - HOUR_US, limit=_NEWEST)
         return recent + older
+
+    def flows(self, event_ids: Sequence[int], window: int) -> Iterator[tuple[Event, list[Event]]]:
+        """Events by number, each with those of its source that the engine had judged before, oldest first."""
+        c = schema.events.c
+        decode = msgspec.json.Decoder(Event).decode
+        with self._store.reading() as connection:
+            for number in event_ids:
+                body = connection.execute(select(c.body).where(c.id == number)).scalar()
+                if body is None:
+                    raise NotFoundError(f"event {number} is no longer kept", where="escalation")
+                event = decode(body)
+                of_source = select(c.body).where(c.source_ip == event.source_ip, c.id < number)
+                before = connection.execute(of_source.order_by(c.id.desc()).limit(window)).scalars().all()
+                yield event, [decode(each) for each in reversed(before)]
 
     def begin(self, escalation: Escalation, new: NewJob) -> Job | None:
         """Put a job into the queue and note what it is for; ``None`` where that was done before."""
