@@ -29,8 +29,9 @@ DAMPING = 0.85
 _DROPPED: dict[Precision, tuple[float, float]] = {"float64": (1e-12, 1e-11), "float32": (1e-8, 1e-5)}
 """By precision: Chebyshev coefficients, and singular values of their average, that are too small to matter."""
 
-_COLUMNS = 8192
-"""Nodes that are averaged at once: a block of their Chebyshev vectors fits into the cache."""
+_COLUMNS = 256
+"""Nodes that are averaged at once. A product with so few columns is too small for OpenBLAS to share among threads: on
+a busy machine these wait for each other, which took ten times as long as all else together."""
 
 
 class QuantumWalk:
