@@ -23,10 +23,13 @@ def datasets() -> None:
 @click.option("--name", default="", help="What to call it (default: the file's name).")
 @click.option("--licence", default="not stated", help="What one may do with it.")
 @click.option("--sensitive", is_flag=True, help="It may name people or hosts.")
-@click.option("--layout", default="auto", show_default=True, help="auto, nsl-kdd, flows, csv, ndjson or scenario.")
+@click.option("--layout", default="auto", show_default=True, help="nsl-kdd, unsw-nb15, flows, csv, ndjson, scenario.")
 @click.option("--label", default="", metavar="COLUMN", help="The label's column, of any CSV or NDJSON.")
 @click.option("--time", default="", metavar="COLUMN", help="The column with the time.")
 @click.option("--ignore", multiple=True, metavar="COLUMN", help="A column not to learn from; several.")
+@click.option("--text", multiple=True, metavar="COLUMN", help="A column with messages; several.")
+@click.option("--entity", default="", metavar="COLUMN", help="Whose past becomes columns (with --time).")
+@click.option("--temporal", is_flag=True, help="The time of day becomes columns (with --time).")
 @json_option
 @click.pass_obj
 def import_(data: Path | None, /, what: str, as_json: bool, **given: Any) -> None:
@@ -39,7 +42,7 @@ def import_(data: Path | None, /, what: str, as_json: bool, **given: Any) -> Non
     from pandora_core.learn.registry import Registry
     from pandora_core.learn.versions import take_in
 
-    loaded = load_of(data, what, given["layout"], given["label"], given["time"], given["ignore"])
+    loaded = load_of(data, what, **given)
     source = what if what == "verdicts" else str(Path(what).resolve())
     about = About(given["name"] or Path(what).stem, source, given["licence"], given["sensitive"], bootstrap.now_us())
     row = take_in(Registry(bootstrap.settings_of(data).data), loaded, about)
@@ -75,18 +78,20 @@ def show(data: Path | None, name: str, as_json: bool) -> None:
     emit(shape_of(found[-1]), as_json, lambda: _text(found[-1]))
 
 
-def load_of(
-    data: Path | None, what: str, layout: str = "auto", label: str = "", time: str = "", ignored: tuple[str, ...] = ()
-) -> Any:
+def load_of(data: Path | None, what: str, *, layout: str = "auto", **given: Any) -> Any:
     """Labelled data by path, by the name it was imported under, or the operators' ``verdicts``."""
     from pandora_core import bootstrap
-    from pandora_core.learn.datasets import Columns, load_verdicts
+    from pandora_core.learn.datasets import load_verdicts
+    from pandora_core.learn.tabular import Columns
     from pandora_core.learn.versions import find
 
     if what == "verdicts":
         with bootstrap.reading(data) as reader:
             return load_verdicts(reader)
-    return find(_registry(data), what, layout, Columns(label, time, tuple(ignored)))
+    columns = Columns(
+        given["label"], given["time"], given["ignore"], given["text"], given["entity"], given["temporal"]
+    )
+    return find(_registry(data), what, layout, columns)
 
 
 def shape_of(row: Profile, *, whole: bool = True) -> dict[str, Any]:

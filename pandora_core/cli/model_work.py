@@ -24,10 +24,13 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 def _data_options(command: Command) -> Command:
     for option in (
-        click.option("--layout", default="auto", help="auto, nsl-kdd, flows, csv, ndjson or scenario."),
+        click.option("--layout", default="auto", help="nsl-kdd, unsw-nb15, flows, csv, ndjson, scenario."),
         click.option("--label", default="", metavar="COLUMN", help="The label's column, of any CSV or NDJSON."),
         click.option("--time", default="", metavar="COLUMN", help="The column with the time."),
         click.option("--ignore", multiple=True, metavar="COLUMN", help="A column not to learn from; several."),
+        click.option("--text", multiple=True, metavar="COLUMN", help="A column with messages; several."),
+        click.option("--entity", default="", metavar="COLUMN", help="Whose past becomes columns (with --time)."),
+        click.option("--temporal", is_flag=True, help="The time of day becomes columns (with --time)."),
     ):
         command = option(command)
     return command
@@ -81,7 +84,7 @@ def train(data: Path | None, /, names: tuple[str, ...], as_json: bool, **given: 
     from pandora_core.learn.versions import Actor, Split, train_version
 
     how = _training(given)
-    sets = [load_of(data, name, *_columns(given)) for name in names]
+    sets = [load_of(data, name, **given) for name in names]
     actor = Actor(bootstrap.actor(), socket.gethostname(), bootstrap.now_us())
     with contextlib.ExitStack() as stack:
         stack.enter_context(workers(given["jobs"], given["dask"]))
@@ -115,7 +118,7 @@ def evaluate(data: Path | None, /, number: int | None, name: str, rounds: int, a
     from pandora_core.cli.datasets import load_of
     from pandora_core.learn.versions import evaluate_version
 
-    loaded = load_of(data, name, *_columns(given))
+    loaded = load_of(data, name, **given)
     registry = registry_of(data)
     report = evaluate_version(registry, _newest(registry, number), loaded, bootstrap.now_us(), rounds=rounds)
     emit(_report(report), as_json, lambda: _figures_text(report.figures))
@@ -135,7 +138,7 @@ def compare(data: Path | None, /, first: int, second: int, name: str, as_json: b
     from pandora_core.cli.datasets import load_of
     from pandora_core.learn.versions import compare_versions
 
-    found = compare_versions(registry_of(data), first, second, load_of(data, name, *_columns(given)))
+    found = compare_versions(registry_of(data), first, second, load_of(data, name, **given))
     rows = [
         (
             each.figure,
@@ -171,7 +174,7 @@ def search(data: Path | None, /, name: str, as_json: bool, **given: Any) -> None
     from pandora_core.learn.training import workers
 
     grid = {path: [_value(each) for each in values.split(",")] for path, values in map(_pair, given["grid"])}
-    loaded = load_of(data, name, *_columns(given))
+    loaded = load_of(data, name, **given)
     with workers(given["jobs"], given["dask"]):
         found = search_(
             loaded.table, _training(given), grid, way=given["way"], trials=given["trials"],
@@ -201,7 +204,7 @@ def robustness(
     from pandora_core.learn import robustness as attacks
     from pandora_core.learn.table import divide
 
-    registry, loaded = registry_of(data), load_of(data, name, *_columns(given))
+    registry, loaded = registry_of(data), load_of(data, name, **given)
     chosen = _newest(registry, number)
     losses = attacks.evade(registry.open(chosen, schema=loaded.table.schema.id, unsigned=True), loaded.table)
     if poison:
@@ -257,10 +260,6 @@ def _value(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
-
-
-def _columns(given: dict[str, Any]) -> tuple[str, str, str, tuple[str, ...]]:
-    return given["layout"], given["label"], given["time"], given["ignore"]
 
 
 def _newest(registry: Any, number: int | None) -> int:

@@ -20,18 +20,19 @@ import numpy as np
 from pandora_core.errors import RefusedError, SourceError
 from pandora_core.ingest.container import HEAD_BYTES, open_stream
 from pandora_core.ingest.recognise import formats, recognise
+from pandora_core.learn import tabular, unsw
 from pandora_core.learn.flows import FlowReader, is_flow
 from pandora_core.learn.table import BENIGN, UNKNOWN_KIND, Schema, Table, Words
-from pandora_core.model import Event, from_iso
+from pandora_core.learn.tabular import Columns as Columns
+from pandora_core.learn.tabular import is_benign as is_benign
+from pandora_core.model import Event
 
 if TYPE_CHECKING:  # only for its name: verdicts are read by who has a store
     from pandora_core.store.reader import Reader
 
 TRUTH_FILE = "truth.ndjson"
-LAYOUTS = ("auto", "nsl-kdd", "flows", "csv", "ndjson", "scenario")
-_BENIGN_WORDS = frozenset({"", "0", "0.0", "-", "normal", "benign", "background", "false", "legitimate", "clean"})
+LAYOUTS = ("auto", "nsl-kdd", "unsw-nb15", "flows", "csv", "ndjson", "scenario")
 _SILENT = frozenset({"unknown", "(empty)", "-", ""})
-_MOST_CATEGORIES = 200
 _CHUNK_BYTES = 1 << 20
 
 _NSL_NUMBERS = (
@@ -62,14 +63,6 @@ class Loaded(NamedTuple):
     left_out: int
 
 
-class Columns(NamedTuple):
-    """What the columns of a table without a known layout mean: only the label must be named."""
-
-    label: str = ""
-    time: str = ""
-    ignored: tuple[str, ...] = ()
-
-
 def load(path: Path, layout: str = "auto", columns: Columns | None = None) -> Loaded:
     """Read a labelled file; ``scenario`` is a folder of logs with ``truth.ndjson``, as the simulator writes it.
 
@@ -83,7 +76,7 @@ def load(path: Path, layout: str = "auto", columns: Columns | None = None) -> Lo
     if layout == "scenario":
         loaded = _load_scenario(path)
     else:
-        content = path.read_bytes() if layout in ("nsl-kdd", "csv", "ndjson") else b""
+        content = path.read_bytes() if layout in ("nsl-kdd", "unsw-nb15", "csv", "ndjson") else b""
         loaded = _READERS[layout](path, content, columns)
     if not len(loaded.table):
         raise SourceError("has no labelled row", where=str(path), hint="name the label's column with --label")
@@ -129,19 +122,15 @@ def kind_of(event: Event) -> str | None:
     return None
 
 
-def is_benign(label: str) -> bool:
-    """Whether a label says that nothing is wrong: a word for it, or CTU's ``flow=From-Normal-…`` and its like."""
-    low = label.strip().lower()
-    return low in _BENIGN_WORDS or low.startswith(("flow=background", "flow=from-normal", "flow=to-normal"))
-
-
 def _layout_of(path: Path, columns: Columns) -> str:
     if path.is_dir():
         return "scenario"
     if columns.label:
         return "ndjson" if path.suffix in (".json", ".ndjson", ".jsonl") else "csv"
     with path.open("rb") as file:
-        first = file.readline(1 << 16).decode("utf-8", "replace").strip()
+        first = file.readline(1 << 16).decode("utf-8-sig", "replace").strip()
+    if unsw.is_header(first):
+        return "unsw-nb15"
     return "nsl-kdd" if first.count(",") in (41, 42) and first.split(",")[1] in ("tcp", "udp", "icmp") else "flows"
 
 
@@ -158,6 +147,11 @@ def _load_nsl(path: Path, content: bytes, _: Columns) -> Loaded:
     categories = np.array([row[1:4] for row in good], np.str_).reshape(len(good), 3)
     table = Table(NSL_KDD, numbers.reshape(len(good), len(places)), categories, np.array(kinds, np.str_))
     return Loaded(table, hashlib.sha256(content).hexdigest(), "nsl-kdd", len(rows) - len(good))
+
+
+def _load_unsw(path: Path, content: bytes, _: Columns) -> Loaded:
+    table, left_out = unsw.read(str(path), content)
+    return Loaded(table, hashlib.sha256(content).hexdigest(), "unsw-nb15", left_out)
 
 
 def _load_flows(path: Path, _: bytes, __: Columns) -> Loaded:
@@ -231,7 +225,7 @@ class _EventsOf:
 
 def _load_csv(path: Path, content: bytes, columns: Columns) -> Loaded:
     rows = csv.DictReader(io.StringIO(content.decode("utf-8", "replace")))
-    return _generic(path, content, rows, columns, "csv")
+    return _tabular(path, content, rows, columns, "csv")
 
 
 def _load_ndjson(path: Path, content: bytes, columns: Columns) -> Loaded:
@@ -243,76 +237,12 @@ def _load_ndjson(path: Path, content: bytes, columns: Columns) -> Loaded:
                 except msgspec.DecodeError as error:
                     raise SourceError(f"no JSON object: {error}", where=f"{path}:{number}") from error
 
-    return _generic(path, content, rows(), columns, "ndjson")
+    return _tabular(path, content, rows(), columns, "ndjson")
 
 
-def _generic(path: Path, content: bytes, rows: Iterable[dict[str, Any]], columns: Columns, layout: str) -> Loaded:
-    found = list(rows)
-    if not columns.label:
-        raise SourceError("nothing says which column is the label", where=str(path), hint="--label COLUMN")
-    if not found or columns.label not in found[0]:
-        known = ", ".join(found[0]) if found else "none"
-        raise SourceError(f"has no column {columns.label!r}", where=str(path), hint=f"columns: {known}")
-    used = [row for row in found if row.get(columns.label) is not None]
-    kinds = np.array([BENIGN if is_benign(str(row[columns.label])) else str(row[columns.label]) for row in used])
-    names = [name for name in found[0] if name not in (columns.label, columns.time, *columns.ignored)]
-    numbers, categories = _sorted_columns(used, names)
-    if not numbers and not categories:
-        raise SourceError("no column can be learned from", where=str(path), hint="leave fewer out with --ignore")
-    mark = hashlib.sha256("\n".join([*numbers, "|", *categories]).encode()).hexdigest()[:8]
-    times = _times(path, used, columns.time)
-    table = Table(
-        Schema(f"table-{mark}", 1, tuple(numbers), tuple(categories)),
-        np.array(list(numbers.values()), np.float64).T.reshape(len(used), len(numbers)),
-        np.array(list(categories.values()), np.str_).T.reshape(len(used), len(categories)),
-        kinds.astype(np.str_),
-        times,
-    )
-    if times is not None:
-        table = table.take(np.argsort(times, kind="stable"))
-    return Loaded(table, hashlib.sha256(content).hexdigest(), layout, len(found) - len(used))
-
-
-def _sorted_columns(
-    rows: Sequence[dict[str, Any]], names: Sequence[str]
-) -> tuple[dict[str, list[float]], dict[str, list[str]]]:
-    """Columns that hold nothing but numbers, and those with few enough words; others are names and left out."""
-    numbers: dict[str, list[float]] = {}
-    categories: dict[str, list[str]] = {}
-    for name in names:
-        cells = [row.get(name) for row in rows]
-        values = [_as_number(cell) for cell in cells]
-        if all(value is not None for value in values):
-            numbers[name] = [value for value in values if value is not None]
-        elif len({str(cell) for cell in cells}) <= _MOST_CATEGORIES:
-            categories[name] = [str(cell) for cell in cells]
-    return numbers, categories
-
-
-def _as_number(cell: Any) -> float | None:
-    """``nan`` for what is empty, ``None`` for what is a word."""
-    if cell is None or cell in ("", "-"):
-        return float("nan")
-    try:
-        value = float(cell)
-    except (TypeError, ValueError):
-        return None
-    return value if np.isfinite(value) else float("nan")
-
-
-def _times(path: Path, rows: Sequence[dict[str, Any]], column: str) -> np.ndarray[Any, np.dtype[np.int64]] | None:
-    if not column:
-        return None
-    try:
-        return np.array([_time_us(row[column]) for row in rows], np.int64)
-    except (KeyError, ValueError, TypeError) as error:
-        raise SourceError(f"column {column!r} holds no times: {error}", where=str(path)) from error
-
-
-def _time_us(cell: Any) -> int:
-    """Seconds since the epoch, or an ISO 8601 time."""
-    number = _as_number(cell)
-    return from_iso(str(cell)) if number is None else int(number * 1_000_000)
+def _tabular(path: Path, content: bytes, rows: Iterable[dict[str, Any]], columns: Columns, layout: str) -> Loaded:
+    table, left_out = tabular.read(str(path), list(rows), columns)
+    return Loaded(table, hashlib.sha256(content).hexdigest(), layout, left_out)
 
 
 def _with_past(reader: Reader, number: int, event: Event, kind: str) -> Table:
@@ -353,6 +283,7 @@ def _words(tables: Sequence[Table], of: Callable[[Table], Words]) -> Words:
 
 _READERS: dict[str, Callable[[Path, bytes, Columns], Loaded]] = {
     "nsl-kdd": _load_nsl,
+    "unsw-nb15": _load_unsw,
     "flows": _load_flows,
     "csv": _load_csv,
     "ndjson": _load_ndjson,

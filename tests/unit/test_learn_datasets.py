@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pandora_core.errors import SourceError
+from pandora_core.learn import derived
 from pandora_core.learn.datasets import Columns, is_benign, kind_of, load
 from pandora_core.learn.profile import About, overlap, profile
 from pandora_core.learn.table import Table
+from pandora_core.learn.unsw import UNSW_NB15
 from tests.unit.learn_samples import flow, made_table
 
 ZEROS = ",".join(["0"] * 37)
@@ -119,3 +122,75 @@ def test_rows_that_two_sets_share_are_counted():
     table: Table = made_table(100)
     assert overlap(table, table) == 1.0
     assert overlap(table, made_table(100, seed=9)) == 0.0
+
+
+UNSW_HEADER = ",".join(["id", "proto", "service", "state", *UNSW_NB15.numbers, "attack_cat", "label"])
+
+
+def unsw_line(number: int, kind: str, label: int) -> str:
+    return ",".join([str(number), "tcp", "-", "FIN", *(["1.5"] * len(UNSW_NB15.numbers)), kind, str(label)])
+
+
+def test_the_unsw_sets_of_45_columns_are_known_by_their_header(tmp_path):
+    path = tmp_path / "UNSW_NB15_training-set.csv"
+    rows = [unsw_line(1, "Normal", 0), unsw_line(2, "Exploits", 1), unsw_line(3, "", 1), "4,cut,short"]
+    path.write_text("\ufeff" + "\n".join([UNSW_HEADER, *rows]))
+    loaded = load(path)
+    assert loaded.layout == "unsw-nb15"
+    assert loaded.table.kinds.tolist() == ["", "Exploits", "attack"]
+    assert loaded.left_out == 1
+    assert len(UNSW_HEADER.split(",")) == 45
+    assert "id" not in loaded.table.schema.columns
+    assert not loaded.table.schema.is_live
+
+
+def log_csv(path: Path) -> Path:
+    rows = [
+        "at,user,message,label",
+        "2024-01-06T23:59:00Z,ann,Accepted password for ann port 5011,normal",
+        "2024-01-06T23:59:30Z,ann,Accepted password for ann port 6022,normal",
+        "2024-01-07T00:00:00Z,bob,Failed password for bob port 1,guessing",
+        "2024-01-08T12:00:00Z,ann,Failed password for ann port 2,guessing",
+    ]
+    path.write_text("\n".join(rows))
+    return path
+
+
+def column(table: Table, name: str) -> list[float]:
+    return table.numbers[:, table.schema.numbers.index(name)].tolist()
+
+
+def test_messages_that_differ_in_numbers_alone_have_the_same_n_grams(tmp_path):
+    columns = Columns("label", time="at", texts=("message",), ignored=("user",))
+    table = load(log_csv(tmp_path / "log.csv"), columns=columns).table
+    grams = table.numbers[:, : len(derived.ngram_names("message"))]
+    assert table.schema.numbers[0] == "message~00"
+    assert np.array_equal(grams[0], grams[1])
+    assert not np.array_equal(grams[0], grams[2])
+    assert np.linalg.norm(grams, axis=1) == pytest.approx(1.0)
+
+
+def test_an_entity_has_a_window_that_slides_and_knows_nothing_of_what_comes_after(tmp_path):
+    columns = Columns("label", time="at", entity="user", ignored=("message",))
+    table = load(log_csv(tmp_path / "log.csv"), columns=columns).table
+    assert column(table, "entity_rows_60s") == [1, 2, 1, 1]
+    idle = column(table, "entity_idle_s")
+    assert np.isnan(idle[0])
+    assert np.isnan(idle[2])
+    assert idle[1] == 30
+    assert "user" not in table.schema.columns
+
+
+def test_midnight_has_no_edge_and_the_weekend_is_told(tmp_path):
+    columns = Columns("label", time="at", temporal=True, ignored=("message", "user"))
+    table = load(log_csv(tmp_path / "log.csv"), columns=columns).table
+    assert column(table, "is_weekend") == [1, 1, 1, 0]
+    assert column(table, "day_cos")[0] == pytest.approx(column(table, "day_cos")[2], abs=0.01)
+    assert column(table, "day_cos")[3] == pytest.approx(-1.0)
+
+
+def test_a_past_without_times_is_refused(tmp_path):
+    with pytest.raises(SourceError, match="what happened when"):
+        load(log_csv(tmp_path / "log.csv"), columns=Columns("label", entity="user"))
+    with pytest.raises(SourceError, match="no column 'text'"):
+        load(log_csv(tmp_path / "log.csv"), columns=Columns("label", texts=("text",)))
