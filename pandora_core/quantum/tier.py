@@ -6,48 +6,25 @@ with are part of the model, which is plain data under its own hash: what was sai
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
 import numpy as np
 
-from pandora_core.errors import ConfigError, NotFoundError, TamperedError
+from pandora_core.errors import ConfigError
 from pandora_core.quantum import kernels
 from pandora_core.quantum.kernels import Encoded, FidelityKernel, Kernel
 from pandora_core.quantum.novelty import Projection
 from pandora_core.quantum.preparation import Preparation, Words
 from pandora_core.quantum.states import Reals
+from pandora_core.quantum.tier_card import FOLDER, About, Verdict, hash_of, read, served_of
 
-FOLDER = "quantum-models"
 MAX_REFERENCE_ROWS = 400
 VERSION = 1
-
-
-class Verdict(NamedTuple):
-    """Whether screening what the fast tier calls benign is worth its share of the budget, on validation divisions.
-
-    ``gain`` is the mean of detected new attacks over the fast tier alone at the same budget, as a share, between
-    ``low`` and ``high`` with 95 % confidence (Student's t over ``divisions``).
-    """
-
-    on: bool
-    gain: float
-    low: float
-    high: float
-    divisions: int
-    share: float
-    """The part of the budget that it was given."""
-
-    @property
-    def text(self) -> str:
-        if not self.divisions:
-            return "off: not validated, for there are too few types of attacks to leave some out"
-        gain = f"{100 * self.gain:+.1f} points, {100 * self.low:+.1f} to {100 * self.high:+.1f}"
-        return f"{'on' if self.on else 'off'}: {gain} on {self.divisions} validation divisions"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,6 +68,7 @@ class Member:
         """The same as plain data; :meth:`from_json` reads it back."""
         projection = {name: getattr(self.projection, name).tolist() for name in ("mean", "axes", "low", "high")}
         return {
+            "name": self.name,
             "kernel": kernels.as_json(self.kernel),
             "projection": projection,
             "support": self.support.tolist(),
@@ -114,19 +92,6 @@ class Member:
         )
 
 
-class About(NamedTuple):
-    """How a model came to be."""
-
-    dataset: str
-    dataset_sha256: str
-    seed: int
-    budget: float
-    """The share of benign rows that may alert."""
-    reference_rows: int
-    made_by: str
-    made_at_us: int
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class TierModel:
     """A quantum kernel and its classical control."""
@@ -148,13 +113,13 @@ class TierModel:
     @property
     def hash(self) -> str:
         """Of all that it is, 16 hexadecimal digits."""
-        return _hash_of(self.to_text())
+        return hash_of(self.to_text())
 
     @property
     def served(self) -> Member | None:
-        """Who screens: the member that is on; of two, the one with the larger gain, the classical one if equal."""
-        on = [member for member in (self.control, self.quantum) if member.verdict.on]
-        return max(on, key=lambda member: member.verdict.gain, default=None)
+        """Who screens what the fast tier calls benign, if anybody does."""
+        chosen = served_of(self.quantum.verdict, self.control.verdict)
+        return {"quantum": self.quantum, "control": self.control}.get(chosen or "")
 
     def prepared(self, numbers: Reals, words: Words) -> Reals:
         """Rows of its schema as its members take them."""
@@ -168,7 +133,7 @@ class TierModel:
             "preparation": self.preparation.as_json(),
             "quantum": self.quantum.as_json(),
             "control": self.control.as_json(),
-            "about": self.about._asdict(),
+            "about": msgspec.to_builtins(self.about),
         }
         return json.dumps(plain, sort_keys=True)
 
@@ -187,7 +152,7 @@ class TierModel:
             if not isinstance(quantum.kernel, FidelityKernel):
                 raise ValueError(f"{quantum.name} is no quantum kernel")
             preparation = Preparation.from_json(plain["preparation"])
-            return cls(str(plain["schema"]), preparation, quantum, control, About(**plain["about"]))
+            return cls(str(plain["schema"]), preparation, quantum, control, msgspec.convert(plain["about"], About))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ConfigError(f"not a model of the quantum tier: {error}", where="quantum tier") from error
 
@@ -215,15 +180,4 @@ def load(data: Path, number: str) -> TierModel:
         TamperedError: the file is not what was saved under this hash.
         ConfigError: it is no model.
     """
-    path = data / FOLDER / f"{number}.json"
-    try:
-        text = path.read_text("utf-8")
-    except FileNotFoundError:
-        raise NotFoundError(f"no model {number!r}", where=str(path), hint="pandora quantum tier train") from None
-    if _hash_of(text) != number:
-        raise TamperedError("the model is not what was saved", where=str(path), hint="pandora quantum tier train")
-    return TierModel.from_text(text)
-
-
-def _hash_of(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return TierModel.from_text(read(data, number))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from itertools import product
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from pandora_core.errors import RefusedError
@@ -21,7 +22,8 @@ from pandora_core.quantum.novelty import Projection, Recipe, fit, upper_quantile
 from pandora_core.quantum.novelty_study import Rows, Side, choose, divide, interval, kinds_of
 from pandora_core.quantum.preparation import Preparation
 from pandora_core.quantum.states import Indices, Reals
-from pandora_core.quantum.tier import MAX_REFERENCE_ROWS, About, Member, TierModel, Verdict
+from pandora_core.quantum.tier import MAX_REFERENCE_ROWS, Member, TierModel
+from pandora_core.quantum.tier_card import About, Verdict
 
 QUANTUM, CONTROL = "quantum kernel", "classical control"
 CHOOSING, GATING = 2, 8
@@ -89,7 +91,7 @@ def train(
     members = {
         name: _member(recipe, verdict, fitted, unseen, options.budget) for name, (recipe, verdict) in judged.items()
     }
-    made = about._replace(seed=options.seed, budget=options.budget, reference_rows=count)
+    made = msgspec.structs.replace(about, seed=options.seed, budget=options.budget, reference_rows=count)
     return TierModel(schema, preparation, members[QUANTUM], members[CONTROL], made)
 
 

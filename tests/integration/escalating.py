@@ -22,7 +22,8 @@ from pandora_core.quantum.kernels import FidelityKernel, Kernel, RbfKernel
 from pandora_core.quantum.novelty import Projection
 from pandora_core.quantum.policy import Rules
 from pandora_core.quantum.preparation import Preparation
-from pandora_core.quantum.tier import About, Member, TierModel, Verdict
+from pandora_core.quantum.tier import Member, TierModel
+from pandora_core.quantum.tier_card import About, Verdict
 from pandora_core.store.escalations import Escalations
 from pandora_core.store.job_rows import Identity, Job, JobFacts, JobState
 from pandora_core.store.jobs import Jobs

@@ -11,8 +11,8 @@ from escalating import Scene, flow, log_on
 
 from pandora_core.detect.assessment import ACTOR, Outcome
 from pandora_core.model import HOUR_US, Severity
-from pandora_core.quantum import tier
 from pandora_core.quantum.jobs import KernelWork, payload_of
+from pandora_core.quantum.tier_card import FOLDER
 from pandora_core.store.job_rows import JobFilter, JobState
 
 
@@ -301,7 +301,7 @@ def test_the_uncertain_band_is_escalated_where_it_is_enabled(scene: Scene) -> No
 def test_a_model_that_was_tampered_with_escalates_nothing_and_the_engine_goes_on(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = scene.data / tier.FOLDER / f"{scene.model}.json"
+    path = scene.data / FOLDER / f"{scene.model}.json"
     path.write_text(path.read_text().replace("made up", "made down"))
     scene.alert(flow(1))
     escalator = scene.escalator()

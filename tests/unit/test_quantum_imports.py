@@ -26,6 +26,7 @@ PLAIN = [
     "policy",
     "preparation",
     "tier",
+    "tier_card",
     "tier_training",
 ]
 HEAVY = ("qiskit", "qiskit_aer", "qiskit_machine_learning", "qiskit_ibm_runtime", "scipy", "sklearn")

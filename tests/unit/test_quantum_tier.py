@@ -15,7 +15,8 @@ from pandora_core.quantum.kernels import FidelityKernel, RbfKernel
 from pandora_core.quantum.novelty import Recipe
 from pandora_core.quantum.novelty_study import Rows
 from pandora_core.quantum.preparation import Preparation
-from pandora_core.quantum.tier import About, TierModel
+from pandora_core.quantum.tier import TierModel
+from pandora_core.quantum.tier_card import FOLDER, About, card
 from pandora_core.quantum.tier_training import CONTROL, QUANTUM, Options, grids, train, verdict_of
 
 ABOUT = About("made up", "0" * 64, 0, 0.0, 0, "ann", 0)
@@ -82,13 +83,13 @@ def test_a_model_is_the_same_after_it_was_kept(model, tmp_path: Path):
     assert np.array_equal(
         again.quantum.scores(again.prepared(given.numbers, given.categories)), model.quantum.scores(prepared)
     )
-    path = tmp_path / tier.FOLDER / f"{number}.json"
+    path = tmp_path / FOLDER / f"{number}.json"
     assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_changed_file_is_refused_and_a_missing_one_says_what_to_do(model, tmp_path: Path):
     number = tier.save(tmp_path, model)
-    path = tmp_path / tier.FOLDER / f"{number}.json"
+    path = tmp_path / FOLDER / f"{number}.json"
     path.write_text(path.read_text().replace('"seed": 0', '"seed": 1'))
     with pytest.raises(TamperedError):
         tier.load(tmp_path, number)
@@ -173,3 +174,11 @@ def test_preparation_takes_what_is_not_known_for_the_mean():
     assert made.apply(np.array([np.nan, 1.0]), np.array(["icmp"]))[0, 0] == 0.0
     again = Preparation.from_json(json.loads(json.dumps(made.as_json())))
     assert np.array_equal(again.apply(numbers, words), made.apply(numbers, words))
+
+
+def test_a_card_says_of_a_model_what_the_model_says_of_itself(model, tmp_path: Path):
+    found = card(tmp_path, tier.save(tmp_path, model))
+    assert (found.schema, found.about) == (model.schema, model.about)
+    assert (found.quantum.name, found.control.name) == (model.quantum.name, model.control.name)
+    assert (found.quantum.verdict, found.control.verdict) == (model.quantum.verdict, model.control.verdict)
+    assert (found.served and found.served.name) == (model.served and model.served.name)
