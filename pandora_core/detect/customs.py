@@ -14,10 +14,10 @@ import msgspec
 
 from pandora_core.detect.recent import Recent
 from pandora_core.detect.sessions import digest
-from pandora_core.model import DAY_US
+from pandora_core.model import HOUR_US
 
-CUSTOM_AGE_US = DAY_US
-"""What was first seen this long ago is customary."""
+CUSTOM_AGE_US = 18 * HOUR_US
+"""What was first seen this long ago is customary: on the day before, give or take some hours."""
 
 CUSTOM_HOSTS = 5
 """What was seen on this many hosts is customary."""

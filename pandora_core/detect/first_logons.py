@@ -6,11 +6,11 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from pandora_core.detect.behaviour import Context, Route
+from pandora_core.detect.behaviour import Context, Fired, Route
 from pandora_core.detect.names import machine_of, place_of, user_name
 from pandora_core.detect.paths import Path, hosts_of, is_persons, logon_id_of, shown, source_of, target_of
-from pandora_core.detect.popularity import Popularity
 from pandora_core.detect.recent import Recent
+from pandora_core.detect.rounds import Rounds
 from pandora_core.detect.sessions import Session, SessionBehaviour, Sessions
 from pandora_core.detect.words import amount, duration, listed
 from pandora_core.model import DAY_US, HOUR_US, MINUTE_US, Detection, EntityRef, Event
@@ -26,14 +26,11 @@ TICKET_WINDOW_US = 5 * MINUTE_US
 
 POINTS = 12.0
 HISTORY_POINTS = 24.0
-ADMINISTRATOR_POINTS = 32.0
-ADMINISTRATOR_HISTORY_POINTS = 45.0
-ROUND_HOSTS = 5
-"""Hosts that one account reached from one place: whoever goes there goes on rounds. Backup, deployment, monitoring,
-scanners, administrators at their desks."""
+ADMINISTRATOR_POINTS = 20.0
+"""In a target's first day: everything is new then, so this is no alert alone."""
 
-ROUND_AGE_US = 18 * HOUR_US
-"""Rounds that are at least so old are customary: the next day, give or take some hours."""
+ADMINISTRATOR_HISTORY_POINTS = 45.0
+"""Administrator rights after the first day, by an account that is not at home where it comes from."""
 
 ROUND_POINTS = 5.0
 """One more host on rounds that are customary, or that are as old as the log."""
@@ -49,11 +46,8 @@ _NETWORK, _REMOTE_DESKTOP, _SSH = "over the network", "by remote desktop", "by S
 _TECHNIQUES = {_REMOTE_DESKTOP: "T1021.001", _SSH: "T1021.004"}
 _EVENTS_SHOWN = 6
 _ELEVATED = ("%%1842", "Yes")
-_CUSTOMARY, _FROM_THE_START = "customary", "from the start"
-_ROUNDS = {
-    _CUSTOMARY: "the same account goes from there to five hosts and more since the day before",
-    _FROM_THE_START: "the same account, first seen there, goes to five hosts and more since the log begins",
-}
+_AT_HOME = "the account is at home there: it was seen there first, the day before"
+_ANOTHER_ADDRESS = "nothing new: the same host had logged on there before, under another address"
 
 
 V = TypeVar("V")
@@ -76,8 +70,6 @@ class Arrival(Session, kw_only=True, gc=False):
     since_us: int = 0
     uses: tuple[Use, ...] = ()
     elevated_us: int | None = None
-    round: str = ""
-    """Whether all who came were on rounds: old ones, or ones that are as old as the log."""
 
     @property
     def is_elevated(self) -> bool:
@@ -111,9 +103,8 @@ class FirstLogons(SessionBehaviour):
         self._max_paths = max_paths
         self._first_us = Recent(Path, int, max_paths)
         self._since_us = Recent(str, int, max_paths)
-        self._rounds = Popularity(max_paths)
-        self._homes = Recent(str, _Home, max_paths)
-        self._log_since_us: int | None = None
+        self._rounds = Rounds(context.names, max_paths)
+        self._is_older = False
         self._privileged = Recent(_AtHost, bool, _MAX_PENDING)
         self._paths = Recent(_AtHost, list[Path], _MAX_PENDING)
         self._tickets = Recent(_AtHost, list[tuple[int, str]], _MAX_PENDING)
@@ -131,23 +122,35 @@ class FirstLogons(SessionBehaviour):
             if is_persons(event):
                 self._logged_on(target, event_id, event)
 
+    def changed(self) -> list[Fired]:
+        """What fired or has news; everything, if the log turned out to begin earlier: its first day is another."""
+        for path, arrival in self._arrivals if self._is_older else ():
+            self._arrivals.mark(path, arrival)
+        self._is_older = False
+        return super().changed()
+
+    def renamed(self, place: str) -> None:
+        """What is known of a place matters to detections that show it, or another address of the same host."""
+        for alias in (place, *self._names.aliases(place)):
+            self._arrivals.mark_place(alias)
+
     def memory(self) -> bytes:
         tables = [self._rounds.dump(), *(table.dump() for table in self._memory_tables())]
-        return msgspec.msgpack.encode((self._log_since_us, tables))
+        return msgspec.msgpack.encode((self._is_older, tables))
 
     def recall(self, memory: bytes) -> None:
-        self._log_since_us, (rounds, *tables) = msgspec.msgpack.decode(memory, type=tuple[int | None, list[bytes]])
+        self._is_older, (rounds, *tables) = msgspec.msgpack.decode(memory, type=tuple[bool, list[bytes]])
         self._rounds.load(rounds)
         for table, dump in zip(self._memory_tables(), tables, strict=True):
             table.load(dump)
 
     def _memory_tables(self) -> tuple[Recent[Any, Any], ...]:
         tickets = (self._paths, self._tickets, self._unplaced)
-        return (self._homes, self._first_us, self._since_us, self._privileged, *tickets)
+        return (self._first_us, self._since_us, self._privileged, *tickets)
 
     def _watch(self, target: str, at_us: int) -> None:
         """Notes since when log-ons to a host are seen; a line that arrives late may move that back."""
-        self._log_since_us = at_us if self._log_since_us is None else min(at_us, self._log_since_us)
+        self._is_older |= self._rounds.watch(at_us)
         since_us = self._since_us.get(target)
         if since_us is not None and since_us <= at_us:
             return
@@ -191,46 +194,33 @@ class FirstLogons(SessionBehaviour):
 
     def _use(self, path: Path, use: Use, event_id: int, at_us: int, count: int = 1) -> None:
         self._edges.add("logon", path.source, path.target, use.user, use.at_us, count)
-        places = self._go_round(path, use.user, use.at_us)
+        places = self._rounds.note(path, use.user, use.at_us)
         first_us = self._first_us.get(path)
-        self._first_us.put(path, use.at_us if first_us is None else min(first_us, use.at_us))
+        forgotten = self._first_us.put(path, use.at_us if first_us is None else min(first_us, use.at_us))
+        if first_us is None or use.at_us < first_us:
+            self._mark_aliases(path)
+        if forgotten is not None:
+            self._mark_aliases(forgotten[0])
         known = self._arrivals.of(path)
         if first_us is None or (known and use.at_us <= first_us + FIRST_USES_US):
             self._arrive(path, known[0] if known else self._arrivals.at(path, use.at_us), use, event_id, at_us)
         for place in places:
-            for other, arrival in self._arrivals.fired_at(place):
-                if other.source == place:
-                    self._judge(other, arrival)
+            self.renamed(place)
 
-    def _go_round(self, path: Path, user: str, at_us: int) -> list[str]:
-        """Counts in that an account went from a place to a host; returns the places whose rounds that changes."""
-        pair, places = _pair_of(path.source, user), []
-        since_us = self._rounds.since_us(pair, ROUND_HOSTS)
-        self._rounds.add(pair, path.target, at_us)
-        if self._rounds.since_us(pair, ROUND_HOSTS) != since_us:
-            places.append(path.source)
-        home = self._homes.get(user)
-        if user and (home is None or (at_us, path.source) < (home.at_us, home.place)):
-            self._homes.put(user, _Home(at_us, path.source))
-            if home is not None and home.place != path.source:
-                places += [path.source, home.place]
-        return places
+    def _mark_aliases(self, path: Path) -> None:
+        """A path is no news for the same host under another address."""
+        for alias in self._names.aliases(path.source):
+            other = Path(alias, path.target)
+            for arrival in self._arrivals.of(other):
+                self._arrivals.mark(other, arrival)
 
-    def _judge(self, path: Path, arrival: Arrival) -> None:
-        """Says whether all who came were on rounds that are customary, or that are as old as the log."""
-        users = {use.user for use in arrival.uses}
-        rounds = [self._rounds.since_us(_pair_of(path.source, user), ROUND_HOSTS) for user in users]
-        known = [since_us for since_us in rounds if since_us is not None]
-        kind = ""
-        if len(known) == len(users):
-            newest_us, homes = max(known), [self._homes.get(user) for user in users if user]
-            if arrival.first_us - newest_us >= ROUND_AGE_US:
-                kind = _CUSTOMARY
-            elif newest_us - (self._log_since_us or 0) < WARM_UP_US:
-                kind = _FROM_THE_START if all(home and home.place == path.source for home in homes) else ""
-        if kind != arrival.round:
-            arrival.round = kind
-            self._arrivals.mark(path, arrival)
+    def _is_known(self, path: Path, arrival: Arrival, host: EntityRef) -> bool:
+        """Whether the same host logged on there before, under another address."""
+        known = ((alias, self._first_us.get(Path(alias, path.target))) for alias in self._names.aliases(path.source))
+        return any(
+            first_us is not None and first_us < arrival.first_us and self._names.entity_at(alias, first_us) == host
+            for alias, first_us in known
+        )
 
     def _arrive(self, path: Path, arrival: Arrival, use: Use, event_id: int, at_us: int) -> None:
         uses = sorted((*arrival.uses, use))
@@ -246,7 +236,6 @@ class FirstLogons(SessionBehaviour):
         else:
             arrival.since_us = self._since_us.get(path.target) or use.at_us
             self._arrivals.fire(path, arrival, event_id, at_us, self.name, *path)
-        self._judge(path, arrival)
 
     def _assigned(self, event: Event) -> None:
         """Privileges are assigned (4672) beside the log-on (4624) of the same log-on id, just before or after it."""
@@ -261,6 +250,18 @@ class FirstLogons(SessionBehaviour):
         for unplaced in self._unplaced.get(_AtHost(target, user_name(event.user or ""))) or ():
             unplaced.use.is_elevated |= unplaced.use.logon_id == logon_id
 
+    def _judged(self, path: Path, arrival: Arrival, host: EntityRef) -> tuple[float, str]:
+        """What an arrival is worth, and why it is no great news, if so."""
+        users = {use.user for use in arrival.uses}
+        if self._is_known(path, arrival, host):
+            return 0.0, _ANOTHER_ADDRESS
+        if custom := self._rounds.custom_of(path, users, arrival.first_us, host):
+            return ROUND_POINTS, custom
+        points = _points(arrival)
+        if points > HISTORY_POINTS and self._rounds.is_at_home(path, users, arrival.first_us, host):
+            return HISTORY_POINTS, _AT_HOME
+        return points, ""
+
     def _render(self, path: Path, arrival: Arrival) -> Detection:
         names, at_us = self._names, arrival.first_us
         entity, server = names.entity_at(path.source, at_us), names.entity_at(path.target, at_us)
@@ -273,8 +274,8 @@ class FirstLogons(SessionBehaviour):
         reasons.append(f"{amount(len(arrival.uses), 'log-on')}{many}{who} in the first hour: {ways}")
         if arrival.is_elevated:
             reasons.append(f"with administrator rights on {server.name}")
-        if arrival.round:
-            reasons.append(_ROUNDS[arrival.round])
+        points, custom = self._judged(path, arrival, entity)
+        reasons += [custom] if custom else []
         return Detection(
             id=arrival.id,
             detector=self.name,
@@ -282,7 +283,7 @@ class FirstLogons(SessionBehaviour):
             first_seen_us=arrival.first_us,
             last_seen_us=arrival.last_us,
             count=len(arrival.uses),
-            points=0.0 if entity == server else _points(arrival),
+            points=0.0 if entity == server else points,
             title=f"first log-on from {entity.name} to {server.name}{who}"
             + (" with administrator rights" if arrival.is_elevated else ""),
             reasons=tuple(reasons),
@@ -293,17 +294,6 @@ class FirstLogons(SessionBehaviour):
             related=(server, *(EntityRef("user", user) for user in users[:8])),
             event_ids=tuple(use.event_id for use in arrival.uses[:_EVENTS_SHOWN]),
         )
-
-
-class _Home(msgspec.Struct, gc=False):
-    """Where an account was first seen to come from."""
-
-    at_us: int
-    place: str
-
-
-def _pair_of(source: str, user: str) -> str:
-    return f"{source} {user}"
 
 
 class _AtHost(NamedTuple):
@@ -352,8 +342,6 @@ def _novelty(source: str, target: str, watched_us: int) -> str:
 
 
 def _points(arrival: Arrival) -> float:
-    if arrival.round:
-        return ROUND_POINTS
     if arrival.first_us - arrival.since_us >= WARM_UP_US:
         return ADMINISTRATOR_HISTORY_POINTS if arrival.is_elevated else HISTORY_POINTS
     return ADMINISTRATOR_POINTS if arrival.is_elevated else POINTS

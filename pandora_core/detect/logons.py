@@ -13,8 +13,9 @@ from pandora_core.detect.exposure import Exposure, is_stranger
 from pandora_core.detect.names import Names, machine_of, user_name
 from pandora_core.detect.paths import Path, hosts_of, path_of, shown
 from pandora_core.detect.recent import Recent
+from pandora_core.detect.retries import retried
 from pandora_core.detect.sessions import Session, SessionBehaviour, Sessions
-from pandora_core.detect.words import amount, span_of
+from pandora_core.detect.words import amount, listed, span_of
 from pandora_core.model import HOUR_US, MINUTE_US, Detection, EntityRef, Event
 
 BURST_FAILURES = 10
@@ -36,6 +37,12 @@ SPRAY_ACCOUNTS = 6
 SPRAY_WINDOW_US = 2 * MINUTE_US
 SPRAY_TRIES = 4
 """With no more tries than this for each of many accounts, guessing is called a spray."""
+
+RETRY_POINTS = 15.0
+"""What looks like a machine of ours that goes on with an old password: to be mended, and no alert alone."""
+
+RETRY_SUCCESS_POINTS = 10.0
+"""The same when it gets in at last: somebody gave it the new one."""
 
 PAUSE_US = 12 * HOUR_US
 """Attempts along one path with shorter pauses are one detection: who comes back every hour does not count twice."""
@@ -95,6 +102,7 @@ class Breach(Session, kw_only=True, gc=False):
     own_failures: int = 0
     count: int = 0
     is_ssh: bool = False
+    is_retry: bool = False
 
 
 class FailedLogons(SessionBehaviour):
@@ -197,6 +205,7 @@ class FailedLogons(SessionBehaviour):
         if breach.success == success:
             breach.failures = max(breach.failures, len(users))
             breach.own_failures = max(breach.own_failures, own)
+            breach.is_retry = not is_stranger(path.source) and _is_retried(session.recent[:end], users, success.user)
         if breach.fired_event_id:
             self._breaches.mark(path, breach)
         else:
@@ -217,10 +226,13 @@ class FailedLogons(SessionBehaviour):
             reasons.append(f"tried only the account {users[0]}")
         if session.unknown_users:
             reasons.append(f"{amount(session.unknown_users, 'failure')} for accounts that do not exist")
+        retries = _retries(path, session)
+        if retries:
+            reasons.append(f"at a steady pace, as a machine does whose password is old: {listed(sorted(retries), 3)}")
         is_weather = session.is_weather and not session.got_in
         if is_weather:
             reasons.append(f"many strangers guess at {target} these days, and this one did not get in")
-        points = round(min(60.0, 45 + 10 * math.log10(max(session.failures / BURST_FAILURES, 1))), 1)
+        points = RETRY_POINTS if _is_retry(session, retries) else _burst_points(session)
         return Detection(
             id=session.id,
             detector=self.name,
@@ -253,6 +265,8 @@ class FailedLogons(SessionBehaviour):
             reasons.append(f"{own if own < session.failures else 'all'} of them for {user}")
         else:
             reasons.append(f"none of them for {user}, which may be the account that the guessing found")
+        if session.is_retry:
+            reasons.append("the failures came at a steady pace, as from a machine that was given the new password")
         if session.count > 1:
             reasons.append(f"{amount(session.count, 'log-on')} of this kind {span_of(session)}")
         return Detection(
@@ -317,8 +331,33 @@ def _has_spray(recent: tuple[tuple[int, str], ...], at_us: int) -> bool:
     )
 
 
+def _retries(path: Path, session: Attempts) -> frozenset[str]:
+    """The accounts that a machine of ours tries with old passwords."""
+    is_ours = bool(path.source) and not is_stranger(path.source)
+    return retried(session.recent) if is_ours and session.unknown_users == 0 else frozenset()
+
+
+def _is_retry(session: Attempts, retries: frozenset[str]) -> bool:
+    """Whether what machines do not explain is no burst."""
+    rest = tuple(failure for failure in session.recent if failure[1] not in retries)
+    others = sum(count for user, count in session.users.items() if user not in retries)
+    return bool(retries) and others < PERSISTENT_FAILURES and not any(_has_burst(rest, at_us) for at_us, _ in rest)
+
+
+def _is_retried(before: tuple[tuple[int, str], ...], users: list[str], user: str) -> bool:
+    """Whether a machine that goes on with old passwords explains failures, and those for the account that got in."""
+    retries = retried(before)
+    return user in retries and sum(other not in retries for other in users) < SUCCESS_FAILURES
+
+
+def _burst_points(session: Attempts) -> float:
+    return round(min(60.0, 45 + 10 * math.log10(max(session.failures / BURST_FAILURES, 1))), 1)
+
+
 def _breach_points(session: Breach) -> float:
     """A person who mistypes a few times is likely; one who needs ten tries, or gets in as somebody else, is not."""
+    if session.is_retry:
+        return RETRY_SUCCESS_POINTS
     if session.own_failures >= BURST_FAILURES:
         return 75.0
     return 35.0 if session.own_failures >= SUCCESS_FAILURES and session.failures < BURST_FAILURES else 55.0

@@ -46,6 +46,9 @@ REPEAT_SHARE = 0.3
 """What is left of a scan's points where all of it was done before: no alert alone, but never nothing, since an
 intruder's second day looks like that too. The first day's scan keeps its points."""
 
+MANY_PORTS = 5
+"""Ports that a source tried on many hosts: whoever scans so many scans ports on hosts, whichever port is next."""
+
 MAX_PROBED = 50_000
 """Pairs of hosts, and of host and port, whose failures are remembered; the ones written longest ago go first."""
 
@@ -212,10 +215,10 @@ class Scans(SessionBehaviour):
 
     def _place(self, source: Source, scan: Scan, strand: Strand) -> None:
         """Notes that a source scans in a way, and judges again the scans that this makes ordinary."""
-        way = _way_of(strand)
-        since_us = self._since_us.get(WayKey(source.address, way))
-        if since_us is None or strand.first_us < since_us:
-            self._since_us.put(WayKey(source.address, way), strand.first_us)
+        self._note_way(WayKey(source.address, _way_of(strand)), strand.first_us)
+        ports = sorted(part.first_us for part in scan.strands.values() if part.kind == HORIZONTAL)
+        if len(ports) >= MANY_PORTS:
+            self._note_way(WayKey(source.address, HORIZONTAL), ports[MANY_PORTS - 1])
         scans = [(source, other) for other in self._scans.of(source)]
         if not is_internal(source.address):
             what = f"{strand.kind} {strand.what}"
@@ -233,8 +236,14 @@ class Scans(SessionBehaviour):
         is_outside = not is_internal(source.address)
         if is_outside and self._exposure.is_exposed(f"{strand.kind} {strand.what}", strand.first_us):
             return CUSTOM_SHARE
-        since_us = self._since_us.get(WayKey(source.address, _way_of(strand)))
-        return REPEAT_SHARE if since_us is not None and since_us <= scan.first_us - REPEAT_AGE_US else 1.0
+        known = [self._since_us.get(WayKey(source.address, way)) for way in (_way_of(strand), strand.kind)]
+        is_repeat = any(since_us is not None and since_us <= scan.first_us - REPEAT_AGE_US for since_us in known)
+        return REPEAT_SHARE if is_repeat else 1.0
+
+    def _note_way(self, way: WayKey, at_us: int) -> None:
+        since_us = self._since_us.get(way)
+        if since_us is None or at_us < since_us:
+            self._since_us.put(way, at_us)
 
     def _render(self, source: Source, scan: Scan) -> Detection:
         entity = self._names.entity_at(source.address, scan.last_us)

@@ -7,14 +7,15 @@ import pytest
 
 from pandora_core.detect.behaviour import Fired
 from pandora_core.detect.first_logons import (
+    ADMINISTRATOR_HISTORY_POINTS,
     ADMINISTRATOR_POINTS,
     HISTORY_POINTS,
     POINTS,
-    ROUND_HOSTS,
     ROUND_POINTS,
     FirstLogons,
 )
 from pandora_core.detect.pipeline import Pipeline
+from pandora_core.detect.rounds import HABIT_HOSTS, ROUND_HOSTS
 from pandora_core.model import EntityRef, Event
 from tests.unit.streams import OUTSIDE, at, own_connection, privileges, ssh, ticket, watch, windows_logon
 
@@ -224,3 +225,58 @@ def test_that_an_account_has_its_home_elsewhere_may_be_told_late() -> None:
     home = windows_logon(at(), "10.0.0.9", "SRV-0", "svc-backup")
     found = points_of(*rounds(ROUND_HOSTS, 5), home)
     assert found["10.0.0.5", "SRV-3"] == ADMINISTRATOR_POINTS
+
+
+def test_from_its_home_an_account_needs_fewer_hosts_for_a_habit_than_from_elsewhere() -> None:
+    new = windows_logon(at(DAY_MIN - 60), "10.0.0.5", "SRV-9", "svc-backup", is_elevated=True)
+    assert points_of(*rounds(HABIT_HOSTS, 0), new)["10.0.0.5", "SRV-9"] == ROUND_POINTS
+    home = windows_logon(at(-1), "10.0.0.9", "SRV-0", "svc-backup")
+    assert points_of(home, *rounds(HABIT_HOSTS, 0), new)["10.0.0.5", "SRV-9"] == ADMINISTRATOR_POINTS
+
+
+def leased(minutes: float, address: str, host: str = "WS-5") -> Event:
+    return own_connection(at(minutes), host, address)
+
+
+def test_a_host_keeps_its_paths_when_its_address_changes() -> None:
+    before, after = windows_logon(at(1), "10.0.0.5"), windows_logon(at(DAY_MIN + 2), "10.0.0.6")
+    moved = firsts(leased(0, "10.0.0.5"), before, leased(DAY_MIN - 1, "10.0.0.6"), after)
+    assert [item.detection.points for item in moved] == [POINTS, 0]
+    assert "under another address" in moved[1].detection.reasons[-1]
+    (_, taken_over) = firsts(leased(0, "10.0.0.5"), before, leased(DAY_MIN - 1, "10.0.0.6", "WS-7"), after)
+    assert taken_over.detection.points == HISTORY_POINTS
+
+
+def test_a_host_keeps_its_rounds_when_its_address_changes() -> None:
+    new = windows_logon(at(DAY_MIN), "10.0.0.6", "SRV-9", "svc-backup", is_elevated=True)
+    start, moved = leased(-1, "10.0.0.5"), leased(DAY_MIN - 1, "10.0.0.6")
+    found = firsts(start, *rounds(HABIT_HOSTS, 0), moved, new)[-1].detection
+    assert (found.entity.name, found.points) == ("WS-5", ROUND_POINTS)
+    another = firsts(start, *rounds(HABIT_HOSTS, 0), leased(DAY_MIN - 1, "10.0.0.6", "WS-7"), new)[-1].detection
+    assert (another.entity.name, another.points) == ("WS-7", ADMINISTRATOR_POINTS)
+
+
+def test_that_a_host_had_another_address_before_may_be_told_in_a_later_batch() -> None:
+    made = Pipeline([FirstLogons])
+    events = [
+        windows_logon(at(1), "10.0.0.5"),
+        windows_logon(at(DAY_MIN + 2), "10.0.0.6"),
+        leased(DAY_MIN, "10.0.0.6"),
+    ]
+    for number, event in enumerate(events, 1):
+        made.observe(number, event)
+    assert [item.detection.points for item in made.changed()] == [POINTS, HISTORY_POINTS]
+    made.observe(9, leased(0, "10.0.0.5"))
+    assert {item.event_id: item.detection.points for item in made.changed()} == {1: POINTS, 2: 0}
+
+
+def test_an_administrator_at_the_own_desk_is_less_news_than_one_elsewhere() -> None:
+    start, watched = windows_logon(at(-1), "10.0.0.5", "SRV-1", "adm.bob"), windows_logon(at(), "10.0.0.8", "SRV-9")
+    later = DAY_MIN + 5
+    own = windows_logon(at(later), "10.0.0.5", "SRV-9", "adm.bob", is_elevated=True)
+    other = windows_logon(at(later), "10.0.0.7", "SRV-9", "adm.bob", is_elevated=True)
+    assert points_of(start, watched, own)["10.0.0.5", "SRV-9"] == HISTORY_POINTS
+    assert points_of(start, watched, other)["10.0.0.7", "SRV-9"] == ADMINISTRATOR_HISTORY_POINTS
+    new = windows_logon(at(later - 60), "10.0.0.7", "SRV-1", "adm.eve")
+    newcomer = windows_logon(at(later), "10.0.0.7", "SRV-9", "adm.eve", is_elevated=True)
+    assert points_of(start, watched, new, newcomer)["10.0.0.7", "SRV-9"] == ADMINISTRATOR_HISTORY_POINTS

@@ -139,7 +139,7 @@ def test_a_program_by_wmi_from_a_new_administrators_path_is_a_high_alert() -> No
 def test_a_flushed_cache_from_a_new_administrators_path_is_no_high_alert() -> None:
     events = windows_logon(at(), is_elevated=True, logon_id="0x5"), process(at(1), FLUSH, WMI, logon_id="0x5")
     (alert,) = alerts_of(EntityRef("address", "10.0.0.5"), watch(events, HostSigns, FirstLogons))
-    assert alert.severity == Severity.MEDIUM
+    assert alert.severity == Severity.LOW
 
 
 def test_events_that_name_no_host_are_passed_over() -> None:

@@ -9,12 +9,14 @@ from pandora_core.detect.behaviour import Fired
 from pandora_core.detect.logons import (
     BURST_FAILURES,
     PERSISTENT_FAILURES,
+    RETRY_POINTS,
+    RETRY_SUCCESS_POINTS,
     SPRAY_ACCOUNTS,
     SUCCESS_FAILURES,
     FailedLogons,
 )
 from pandora_core.model import EntityRef, Event, Severity
-from tests.unit.streams import at, ssh, watch, windows_logon
+from tests.unit.streams import INSIDE, OUTSIDE, at, ssh, watch, windows_logon
 
 
 def failures(number: int, every_s: float = 5, **fields: str) -> list[Event]:
@@ -190,3 +192,34 @@ def test_several_successes_are_one_breach_that_tells_of_the_first() -> None:
     (breach,) = breaches(events)
     assert breach.detection.count == 3
     assert "3 log-ons of this kind in 2 seconds" in breach.detection.reasons
+
+
+def retries(number: int, every_s: float = 300, user: str = "svc-sync", source: str = INSIDE[0]) -> list[Event]:
+    return failures(number, every_s, user=user, source=source)
+
+
+def test_a_machine_of_ours_that_goes_on_with_an_old_password_is_no_alert_alone() -> None:
+    (burst,) = bursts(retries(40))
+    assert burst.detection.points == RETRY_POINTS
+    assert "at a steady pace, as a machine does whose password is old: svc-sync" in burst.detection.reasons
+
+
+def test_it_is_none_when_it_gets_in_at_last_either() -> None:
+    (breach,) = breaches([*retries(7), ssh(at(35), "success", INSIDE[0], user="svc-sync")])
+    assert breach.detection.points == RETRY_SUCCESS_POINTS
+    assert "the failures came at a steady pace" in breach.detection.reasons[-1]
+
+
+def test_a_stranger_has_no_old_passwords() -> None:
+    (burst,) = bursts(retries(40, source=OUTSIDE[0]))
+    assert burst.detection.severity is Severity.MEDIUM
+    (breach,) = breaches([*retries(7, source=OUTSIDE[0]), ssh(at(35), "success", user="svc-sync")])
+    assert breach.detection.points > RETRY_SUCCESS_POINTS
+
+
+def test_a_guesser_beside_the_machine_counts_whole() -> None:
+    guesses = [ssh(at(20, seconds=3 * n), "failure", INSIDE[0], user="alice") for n in range(12)]
+    (burst,) = bursts(sorted([*retries(40), *guesses], key=lambda event: event.at_us))
+    assert burst.detection.severity is Severity.MEDIUM
+    (breach,) = breaches([*retries(7), ssh(at(35), "success", INSIDE[0], user="alice"), *guesses])
+    assert breach.detection.points > RETRY_SUCCESS_POINTS

@@ -8,6 +8,7 @@ from pandora_core.detect.scans import (
     HOSTS_ON_A_PORT,
     HOSTS_ON_A_UDP_PORT,
     HOSTS_PINGED,
+    MANY_PORTS,
     PORTS_OF_A_HOST,
     REPEAT_SHARE,
     SLOW_TARGETS,
@@ -192,6 +193,15 @@ def test_a_source_that_scans_in_the_same_way_every_night_fades_but_never_to_noth
 def test_another_way_of_scanning_counts_whole_though_the_source_scans_every_night() -> None:
     _, second = scans([*vertical(30), *shifted([*vertical(30), *horizontal(HOSTS_ON_A_PORT)], 24)])
     assert second.points == 45
+
+
+def test_who_scanned_many_hosts_on_many_ports_repeats_that_on_other_ports() -> None:
+    def night(first_port: int) -> list[Event]:
+        ports = range(first_port, first_port + MANY_PORTS)
+        return [msgspec.structs.replace(e, destination_port=p) for p in ports for e in horizontal(HOSTS_ON_A_PORT)]
+
+    first, second = scans([*night(100), *shifted(night(200), 24)])
+    assert second.points == round(REPEAT_SHARE * first.points, 1)
 
 
 def test_two_scans_of_one_day_count_whole() -> None:
