@@ -42,6 +42,14 @@ class EntryView(msgspec.Struct, frozen=True, kw_only=True):
         return next(iter((*self.hidden, *self.fields)), "")
 
 
+class Signed(msgspec.Struct, frozen=True, kw_only=True):
+    """A key that signs, and the signature if one was asked for."""
+
+    algorithm: str
+    public_key: bytes
+    signature: bytes = b""
+
+
 class SlotView(msgspec.Struct, frozen=True, kw_only=True):
     """A way in: what kind, what it is called, and what a guess at it costs."""
 

@@ -25,6 +25,7 @@ from pandora_core.vault.answers import (
     Opened,
     RecipientsView,
     RekeyReport,
+    Signed,
     SlotView,
     VaultStatus,
     VerifyReport,
@@ -35,7 +36,6 @@ from pandora_core.vault.protocol import AUTO_LOCK_S, Changes, Draft, Keys, Reque
 from pandora_core.vault.secret import Secret
 
 FILE_NAME = "vault.db"
-SECRET_FILE_LIMIT_BYTES = 64 * 1024
 
 Value = TypeVar("Value")
 
@@ -115,9 +115,9 @@ class Client:
         except NoAgentError:
             return self.status()
 
-    def lease(self, names: Sequence[str]) -> VaultStatus:
-        """Keep entries readable after the vault is locked."""
-        return self._ask(protocol.Lease(names=tuple(names)), VaultStatus)
+    def lease(self, names: Sequence[str], purpose: str = "") -> VaultStatus:
+        """Keep entries readable after the vault is locked; each is a record of the audit trail, with the purpose."""
+        return self._ask(protocol.Lease(names=tuple(names), purpose=purpose), VaultStatus)
 
     def release(self, names: Sequence[str]) -> VaultStatus:
         """End leases."""
@@ -140,6 +140,28 @@ class Client:
         """
         with self._open(protocol.Token(name=name, purpose=purpose)) as opened:
             return Secret.copy_of(opened.value().view)
+
+    def sign(self, name: str, message: bytes, context: bytes, purpose: str = "") -> Signed:
+        """Sign with the ML-DSA key of an entry, in the agent; from a lease or the unlocked vault, and audited.
+
+        Raises:
+            VaultLockedError: it is locked, and there is no such lease.
+            RefusedError: the entry holds no signing key.
+            VaultFormatError: a context that is empty, over 255 bytes or the vault's own; over 512 KiB to be signed.
+        """
+        return self._ask(protocol.Sign(name=name, message=message, context=context, purpose=purpose), Signed)
+
+    def signer(self, name: str) -> Signed:
+        """The public key of an entry that signs; raises as :meth:`sign`."""
+        return self._ask(protocol.Signer(name=name), Signed)
+
+    def make_signer(self, name: str, algorithm: str = "ML-DSA-87", note: str = "") -> Signed:
+        """Make a signing key in the agent, confirmed by every provider there is, and keep it as an entry.
+
+        Raises:
+            RefusedError: there is an entry of that name.
+        """
+        return self._ask(protocol.MakeSigner(name=name, algorithm=algorithm, note=note), Signed, wait_s=None)
 
     def put(self, draft: Draft, fields: Sequence[Field]) -> EntryView:
         """Add an entry; ``draft.fields`` is set from ``fields``.

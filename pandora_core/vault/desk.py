@@ -74,21 +74,21 @@ class Desk:
         with _way(asked.keys, frame.secrets) as way:
             self.keeper.unlock(way, asked.lock_after_s, by)
         if asked.leases:
-            self.keeper.lease(asked.leases, by)
+            self.keeper.lease(asked.leases, "asked for with the unlock", by)
         return Reply(self.keeper.status())
 
     def lock(self, asked: protocol.Lock, _: Frame, by: Actor) -> Reply:
         if asked.all:
-            self.keeper.leases.end_all()
+            self.keeper.release(None, by)
         self.keeper.lock("asked", by)
         return Reply(self.keeper.status())
 
     def lease(self, asked: protocol.Lease, _: Frame, by: Actor) -> Reply:
-        self.keeper.lease(asked.names, by)
+        self.keeper.lease(asked.names, asked.purpose, by)
         return Reply(self.keeper.status())
 
     def release(self, asked: protocol.Release, _: Frame, by: Actor) -> Reply:
-        self.keeper.leases.end(asked.names)
+        self.keeper.release(asked.names, by)
         return Reply(self.keeper.status())
 
     def put(self, asked: protocol.Put, frame: Frame, by: Actor) -> Reply:
@@ -100,7 +100,16 @@ class Desk:
         return Reply(desk_views.entry(opened.entry), tuple(field.value for field in opened.fields))
 
     def token(self, asked: protocol.Token, _: Frame, by: Actor) -> Reply:
-        return Reply(*self.keeper.token(asked.name, by))
+        return Reply(*self.keeper.token(asked.name, asked.purpose, by))
+
+    def sign(self, asked: protocol.Sign, _: Frame, by: Actor) -> Reply:
+        return Reply(self.keeper.sign(asked.name, asked.message, asked.context, asked.purpose, by))
+
+    def signer(self, asked: protocol.Signer, _: Frame, by: Actor) -> Reply:
+        return Reply(self.keeper.signer(asked.name))
+
+    def make_signer(self, asked: protocol.MakeSigner, _: Frame, by: Actor) -> Reply:
+        return Reply(self.keeper.make_signer(asked.name, asked.algorithm, asked.note, by))
 
     def list(self, _: protocol.List, __: Frame, by: Actor) -> Reply:
         return Reply([desk_views.entry(each) for each in self.keeper.unlocked().list()])
@@ -209,7 +218,7 @@ class Desk:
         return Reply(_selftest())
 
     def stop(self, _: protocol.Stop, __: Frame, by: Actor) -> Reply:
-        self.keeper.leases.end_all()
+        self.keeper.release(None, by)
         self.keeper.lock("agent stops", by)
         self.is_leaving = True
         return Reply()
@@ -331,6 +340,9 @@ _HANDLERS: dict[type[protocol.Request], Handler] = {
     protocol.Put: Desk.put,
     protocol.Get: Desk.get,
     protocol.Token: Desk.token,
+    protocol.Sign: Desk.sign,
+    protocol.Signer: Desk.signer,
+    protocol.MakeSigner: Desk.make_signer,
     protocol.List: Desk.list,
     protocol.Edit: Desk.edit,
     protocol.Remove: Desk.remove,

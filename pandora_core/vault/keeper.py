@@ -6,14 +6,17 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Sequence
+from hashlib import sha384
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from pandora_core.errors import NotFoundError, PandoraError, RefusedError, VaultFormatError, VaultLockedError
-from pandora_core.vault import desk_views, providers
-from pandora_core.vault.answers import EntryView, VaultStatus
+from pandora_core.vault import desk_views, providers, signers
+from pandora_core.vault.answers import EntryView, Signed, VaultStatus
 from pandora_core.vault.database import FILE_NAME
+from pandora_core.vault.entry import Field
 from pandora_core.vault.hardening import Hardening
 from pandora_core.vault.leases import LEASES_LIMIT, Leases
 from pandora_core.vault.profiles import profile_by_name
@@ -21,8 +24,16 @@ from pandora_core.vault.protocol import AUTO_LOCK_BOUNDS_S, AUTO_LOCK_S
 from pandora_core.vault.secret import Secret, protection
 from pandora_core.vault.slots import Credentials
 from pandora_core.vault.unlocking import Way
+from pandora_core.vault.uses import LateUses, Use
 from pandora_core.vault.vault import Vault, now_ms
 from pandora_core.vault.views import Actor, Unlocked
+
+
+class _Found(NamedTuple):
+    entry: EntryView
+    secrets: tuple[Secret, ...]
+    source: str
+    """``lease`` or ``vault``."""
 
 
 class Keeper:
@@ -39,6 +50,7 @@ class Keeper:
         self._found: Unlocked | None = None
         self._used_s = passed_s()
         self._lock_after_s = AUTO_LOCK_S
+        self._late = LateUses()
         self.leases = Leases()
 
     def vault(self) -> Vault:
@@ -105,6 +117,7 @@ class Keeper:
             self._found = vault.unlock(way, by=by)
             self._lock_after_s = lock_after_s
             self.touch()
+        self._write_late()
 
     def lock(self, why: str, by: Actor | None = None) -> None:
         """Lock; leases stay."""
@@ -119,8 +132,9 @@ class Keeper:
             self.lock("unused")
         else:
             self._vault.write_reads()
+            self._write_late()
 
-    def lease(self, names: Sequence[str], by: Actor) -> None:
+    def lease(self, names: Sequence[str], purpose: str, by: Actor) -> None:
         """Keep entries readable after it is locked.
 
         Raises:
@@ -129,32 +143,112 @@ class Keeper:
         """
         if len(self.leases) + len(names) > LEASES_LIMIT:
             raise RefusedError(f"at most {LEASES_LIMIT} entries are leased", hint="pandora vault lock --all")
-        vault = self.unlocked()
-        with contextlib.ExitStack() as undo:
-            opened = [undo.enter_context(vault.get(name, by=by)) for name in names]
-            for each in opened:
-                vault.note("lease", each.entry.name, by=by)
-            undo.pop_all()
-        for each in opened:
-            self.leases.grant(desk_views.entry(each.entry), desk_views.named(each.fields), now_ms())
+        self._grant(names, purpose, by)
 
     def renew(self, name: str, by: Actor) -> None:
         """Give a lease the values that its entry has now."""
         if name in self.leases:
-            opened = self.unlocked().get(name, by=by)
-            self.leases.grant(desk_views.entry(opened.entry), desk_views.named(opened.fields), now_ms())
+            self._grant([name], "the lease goes on with the new value", by)
 
-    def token(self, name: str, by: Actor) -> tuple[EntryView, tuple[Secret, ...]]:
-        """An entry from its lease, else from the unlocked vault.
+    def release(self, names: Sequence[str] | None, by: Actor) -> None:
+        """End these leases, or all; those that are not there are not missed."""
+        held = [lease.name for lease in self.leases.views() if names is None or lease.name in names]
+        self.leases.end(held)
+        if held:
+            self._write([Use("release", name, by, {}) for name in held])
+
+    def token(self, name: str, purpose: str, by: Actor) -> tuple[EntryView, tuple[Secret, ...]]:
+        """An entry from its lease, else from the unlocked vault; one record of the audit trail tells of it.
 
         Raises:
             VaultLockedError: it is not leased, and the vault is locked.
+            RefusedError: it is a signing key.
         """
+        with contextlib.ExitStack() as undo:
+            found = self._find(name, undo)
+            if signers.is_signing(found.entry.kind, found.entry.fields):
+                raise RefusedError(
+                    f"{name!r} is a signing key: it signs in the agent, and its seed is not given out",
+                    hint="pandora vault get --field seed shows it to you",
+                )
+            self._write([Use("use", name, by, {"purpose": purpose, "from": found.source})])
+            undo.pop_all()
+        return found.entry, found.secrets
+
+    def sign(self, name: str, message: bytes, context: bytes, purpose: str, by: Actor) -> Signed:
+        """Sign with the key of an entry, leased or of the unlocked vault; the seed stays here.
+
+        Raises:
+            VaultLockedError: it is not leased, and the vault is locked.
+            RefusedError: it is no signing key.
+            VaultFormatError: the context is not allowed, or the message too long.
+        """
+        signers.check(message, context)
+        with contextlib.ExitStack() as wiping:
+            found = self._find(name, wiping)
+            key = signers.read(name, found.entry.kind, tuple(map(Field, found.entry.fields, found.secrets)))
+            signature = signers.sign(providers.choose(), key, message, context)
+        told = {"context": context.decode("ascii", "backslashreplace"), "sha384": sha384(message).hexdigest()}
+        self._write([Use("sign", name, by, {"purpose": purpose, "from": found.source, **told})])
+        return Signed(algorithm=key.algorithm, public_key=key.public_key, signature=signature)
+
+    def signer(self, name: str) -> Signed:
+        """The public key of a signing key, without a signature; raises as :meth:`sign`."""
+        with contextlib.ExitStack() as wiping:
+            found = self._find(name, wiping)
+            key = signers.read(name, found.entry.kind, tuple(map(Field, found.entry.fields, found.secrets)))
+        return Signed(algorithm=key.algorithm, public_key=key.public_key)
+
+    def make_signer(self, name: str, algorithm: str, note: str, by: Actor) -> Signed:
+        """Make a signing key and keep it as an entry.
+
+        Raises:
+            RefusedError: there is an entry of that name.
+        """
+        vault = self.unlocked()
+        with signers.draft(vault.provider, name, algorithm, note) as draft:
+            vault.put(draft, by=by)
+        return self.signer(name)
+
+    def _find(self, name: str, wiping: contextlib.ExitStack) -> _Found:
+        """An entry's values from its lease, else from the unlocked vault."""
         leased = self.leases.copy(name)
         if leased is not None:
-            return leased
-        opened = self.unlocked().get(name, by=by)
-        return desk_views.entry(opened.entry), tuple(field.value for field in opened.fields)
+            found = _Found(*leased, "lease")
+        else:
+            (opened,) = self.unlocked().borrow([name])
+            found = _Found(desk_views.entry(opened.entry), tuple(field.value for field in opened.fields), "vault")
+        for secret in found.secrets:
+            wiping.callback(secret.wipe)
+        return found
+
+    def _grant(self, names: Sequence[str], purpose: str, by: Actor) -> None:
+        vault = self.unlocked()
+        with contextlib.ExitStack() as undo:
+            opened = vault.borrow(names)
+            for each in opened:
+                undo.enter_context(each)
+            vault.note_all([Use("lease", name, by, {"purpose": purpose}) for name in names])
+            undo.pop_all()
+        for each in opened:
+            self.leases.grant(desk_views.entry(each.entry), desk_views.named(each.fields), now_ms())
+
+    def _write(self, uses: list[Use]) -> None:
+        """Put them into the audit trail; those of a locked vault wait for the next unlock."""
+        try:
+            self.vault().note_all(uses)
+        except VaultLockedError:
+            for use in uses:
+                self._late.keep(use, now_ms())
+
+    def _write_late(self) -> None:
+        uses = self._late.take()
+        try:
+            if uses:
+                self.vault().note_all(uses)
+        except BaseException:
+            self._late.put_back(uses)
+            raise
 
     @property
     def is_needed(self) -> bool:

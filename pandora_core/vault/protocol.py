@@ -5,7 +5,7 @@ No request holds a secret: these travel beside the words of a frame, in the orde
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Annotated, Self
 
 import msgspec
 
@@ -14,6 +14,9 @@ from pandora_core import errors
 AUTO_LOCK_S = 240.0
 AUTO_LOCK_BOUNDS_S = (1.0, 86_400.0)
 REQUEST_LIMIT_BYTES = 1024 * 1024
+
+Purpose = Annotated[str, msgspec.Meta(max_length=200)]
+"""What somebody wants an entry for; the audit trail keeps it."""
 
 _ERRORS: dict[str, type[errors.PandoraError]] = {
     kind.__name__: kind
@@ -90,6 +93,7 @@ class Lock(Request, tag="lock", frozen=True):
 
 class Lease(Request, tag="lease", frozen=True):
     names: tuple[str, ...]
+    purpose: Purpose = ""
 
 
 class Release(Request, tag="release", frozen=True):
@@ -109,7 +113,30 @@ class Token(Request, tag="token", frozen=True):
     """The main secret of an entry: from a lease, else from the unlocked vault."""
 
     name: str
-    purpose: str = ""
+    purpose: Purpose = ""
+
+
+class Sign(Request, tag="sign", frozen=True):
+    """A signature with the key of an entry, leased or of the unlocked vault; its seed is never given out."""
+
+    name: str
+    message: bytes
+    context: bytes
+    purpose: Purpose = ""
+
+
+class Signer(Request, tag="signer", frozen=True):
+    """The public key of an entry that signs."""
+
+    name: str
+
+
+class MakeSigner(Request, tag="make-signer", frozen=True):
+    """Make a signing key inside of the agent, and keep it as an entry."""
+
+    name: str
+    algorithm: str
+    note: str = ""
 
 
 class List(Request, tag="list", frozen=True):

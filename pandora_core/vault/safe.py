@@ -7,7 +7,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -44,6 +44,7 @@ from pandora_core.vault.providers import Provider
 from pandora_core.vault.reads import Reads
 from pandora_core.vault.slots import Slot
 from pandora_core.vault.unlocking import NewWay, Way
+from pandora_core.vault.uses import Use
 from pandora_core.vault.verification import Inspection
 from pandora_core.vault.views import (
     Actor,
@@ -297,11 +298,16 @@ class Safe:
             return found[::-1]
 
     def note(self, kind: str, subject: str = "", *, by: Actor, **details: Any) -> None:
-        """Append to the audit trail what the vault itself does not see: a lease, a copy to the clipboard."""
+        """Append to the audit trail what the vault itself does not see."""
+        self.note_all([Use(kind, subject, by, details)])
+
+    def note_all(self, uses: Sequence[Use]) -> None:
+        """Append a record for each use, all of them or none; durable when this returns."""
         with self._lock:
             keys = self._unlocked()
             with self._ledger.trail(keys, self._clock()) as change:
-                change.audit(self._record(by, kind, subject, details))
+                for use in uses:
+                    change.audit(self._record(use.by, use.kind, use.subject, use.details))
 
     def write_reads(self) -> None:
         """Append the reads that are not in the audit trail yet; nothing happens when there are none."""
