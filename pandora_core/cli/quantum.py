@@ -11,6 +11,7 @@ import click
 
 from pandora_core import bootstrap, jobdesk, shapes
 from pandora_core.cli.output import emit, json_option, say, table
+from pandora_core.cli.quantum_tier import tier
 from pandora_core.errors import ConfigError, PandoraError, StoreError
 from pandora_core.store.job_rows import JobState
 
@@ -26,6 +27,9 @@ _BARS = 40
 @click.group()
 def quantum() -> None:
     """Backends, circuits and honest comparisons; jobs are under pandora jobs."""
+
+
+quantum.add_command(tier)
 
 
 @quantum.command()

@@ -94,6 +94,10 @@ class Escalations:
         """Those whose job is open, newest first."""
         return self._select(_t.state == WAITING)
 
+    def since(self, at_us: int) -> list[Escalation]:
+        """All that were begun, or refused, after a moment, newest first."""
+        return self._select(_t.begun_at_us > at_us)
+
     def attempts(self, now_us: int) -> list[Escalation]:
         """Those that became a job: all of the last hour, and the newest before."""
         recent = self._select(_t.job_id.is_not(None), _t.begun_at_us > now_us - HOUR_US)
