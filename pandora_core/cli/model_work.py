@@ -88,11 +88,9 @@ def train(data: Path | None, /, names: tuple[str, ...], as_json: bool, **given: 
     actor = Actor(bootstrap.actor(), socket.gethostname(), bootstrap.now_us())
     with contextlib.ExitStack() as stack:
         stack.enter_context(workers(given["jobs"], given["dask"]))
-        seed = signing.find_seed(bootstrap.settings_of(data).data)
-        if seed is not None:
-            stack.enter_context(seed)
+        signer = stack.enter_context(signing.at_hand(bootstrap.settings_of(data).data))
         version, said = train_version(
-            registry_of(data), sets, how, actor, name=given["name"], seed=seed, progress=_progress,
+            registry_of(data), sets, how, actor, name=given["name"], signer=signer, progress=_progress,
             split=Split(given["split"], given["test_share"]),
         )  # fmt: skip
     for each in said:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pandora_core.cli.model_insight import importance, learning_curve, report
 from pandora_core.cli.model_shapes import registry_of, shape_of, state_of, told
 from pandora_core.cli.model_work import compare, evaluate, robustness, search, train
 from pandora_core.cli.output import emit, json_option, table
@@ -21,7 +21,7 @@ def models() -> None:
     """Models: train, judge, compare, promote, roll back."""
 
 
-for work in (train, evaluate, compare, search, robustness):
+for work in (train, evaluate, compare, search, robustness, importance, learning_curve, report):
     models.add_command(work)
 
 
@@ -100,13 +100,12 @@ def sign(data: Path | None, number: int, as_json: bool) -> None:
     from pandora_core.errors import VaultLockedError
     from pandora_core.learn import signing
 
-    seed = signing.find_seed(bootstrap.settings_of(data).data)
-    if seed is None:
-        raise VaultLockedError(
-            "the signing key is not at hand", hint="unlock the vault; pandora models key makes one"
-        )
-    with seed:
-        registry_of(data).sign(number, seed)
+    with signing.at_hand(bootstrap.settings_of(data).data) as signer:
+        if signer is None:
+            raise VaultLockedError(
+                "the signing key is not at hand", hint="unlock the vault; pandora models key makes one"
+            )
+        registry_of(data).sign(number, signer)
     emit({"model": number, "signed": True}, as_json, lambda: f"model {number} is signed")
 
 
@@ -124,11 +123,8 @@ def key(data: Path | None, shown: bool, as_json: bool) -> None:
 
     folder, registry = bootstrap.settings_of(data).data, registry_of(data)
     if not shown:
-        with contextlib.ExitStack() as wiping:
-            seed = signing.find_seed(folder)
-            if seed is not None:
-                wiping.enter_context(seed)
-            registry.trust(signing.public_key(seed) if seed is not None else signing.make_key(folder))
+        with signing.at_hand(folder) as signer:
+            registry.trust(signer.public if signer is not None else signing.make_key(folder))
     trusted = registry.trusted()
     if trusted is None:
         raise NotFoundError("no signing key is trusted here", hint="pandora models key")

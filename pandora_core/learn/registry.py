@@ -32,13 +32,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from pandora_core.errors import NotFoundError, RefusedError
+from pandora_core.errors import NotFoundError, RefusedError, VaultError
 from pandora_core.learn import signing
 from pandora_core.learn.card import Card
 from pandora_core.learn.metrics import Figures
 from pandora_core.learn.profile import Profile
-from pandora_core.learn.signing import PublicKey, Signature
-from pandora_core.vault.secret import Secret
+from pandora_core.learn.signing import PublicKey, Signature, Signer
 
 if TYPE_CHECKING:  # scikit-learn is loaded when an artefact is, not for a list of versions
     from pandora_core.learn.models import Model
@@ -132,8 +131,8 @@ class Registry:
         """Imports of labelled data, oldest first; one imported again is there once."""
         return list({row.id: row for row in self._rows(_DATASETS, Profile)}.values())
 
-    def add(self, card: Card, model: Model, seed: Secret | None = None) -> Version:
-        """Add a version; ``card``'s number, hash and size are set here. Signed when there is a seed.
+    def add(self, card: Card, model: Model, signer: Signer | None = None) -> Version:
+        """Add a version; ``card``'s number, hash and size are set here. Signed when somebody can.
 
         What is written lies in a folder of its own until it is whole: whatever happens before, nothing was added.
         """
@@ -147,18 +146,19 @@ class Registry:
             body = _encode(whole)
             _write(draft / ARTEFACT, artefact)
             _write(draft / CARD, body)
-            if seed is not None:
-                _write(draft / SIGNATURE, _encode(signing.sign(seed, body)))
+            if signer is not None:
+                with contextlib.suppress(VaultError):  # locked while it was trained: a candidate, and said to be one
+                    _write(draft / SIGNATURE, _encode(signer.sign(body)))
             os.rename(draft, self._path(number))
             _sync(self.folder / _VERSIONS)
         return self.version(number)
 
-    def sign(self, number: int, seed: Secret) -> None:
+    def sign(self, number: int, signer: Signer) -> None:
         """Sign a candidate whose artefact is the one that its card tells of."""
         self._artefact(number)
         path = self._path(number)
         with self._locked():
-            made = _encode(signing.sign(seed, (path / CARD).read_bytes()))
+            made = _encode(signer.sign((path / CARD).read_bytes()))
             _write(path / f".{SIGNATURE}", made)
             os.rename(path / f".{SIGNATURE}", path / SIGNATURE)
 

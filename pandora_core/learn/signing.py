@@ -1,22 +1,25 @@
 """Owns the signatures of models: ML-DSA-87 by a key that the vault keeps, checked against the key pinned here.
 
-The seed is the vault's entry ``model-signing`` (leased to the engine, it signs unattended). Whoever can write the
-registry can also replace the pin: a reader who has the vault at hand compares it with the vault's own key.
+The key is the vault's entry ``model-signing``: the vault agent signs with it, unlocked or leased, and never gives its
+seed out. A host without a vault has the seed in a secret file or the environment. Whoever can write the registry can
+also replace the pin: a reader who has the vault at hand compares it with the vault's own key.
 """
 
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
-from pandora_core.errors import NotFoundError, OpenFailedError, RefusedError, VaultError
-from pandora_core.vault import client, credentials, providers
-from pandora_core.vault.answers import Field as VaultField
-from pandora_core.vault.protocol import Draft
-from pandora_core.vault.secret import Secret, random_bytes
+from pandora_core.errors import ConfigError, NotFoundError, OpenFailedError, RefusedError, VaultError
+from pandora_core.vault import credentials, providers
+from pandora_core.vault.answers import Signed
+from pandora_core.vault.client import FILE_NAME, Client
+from pandora_core.vault.secret import Secret
 
 ENTRY = "model-signing"
 ALGORITHM = "ML-DSA-87"
@@ -38,11 +41,64 @@ class Signature(msgspec.Struct, frozen=True):
     signature: str
 
 
-def sign(seed: Secret, body: bytes) -> Signature:
-    """Sign with a seed of 32 bytes."""
-    signer = providers.choose().signer(ALGORITHM)
-    made = signer.sign(seed.view, body, CONTEXT)
-    return Signature(public_key(seed), b64encode(made).decode())
+class Signer(Protocol):
+    """Who signs models."""
+
+    @property
+    def public(self) -> PublicKey: ...
+
+    def sign(self, body: bytes) -> Signature: ...
+
+
+class SeedSigner:
+    """Signs here, with a seed of 32 bytes that is the caller's to wipe."""
+
+    def __init__(self, seed: Secret) -> None:
+        self._seed = seed
+        self._signer = providers.choose().signer(ALGORITHM)
+        self.public = PublicKey(ALGORITHM, b64encode(self._signer.public_key(seed.view)).decode())
+
+    def sign(self, body: bytes) -> Signature:
+        made = self._signer.sign(self._seed.view, body, CONTEXT)
+        return Signature(self.public, b64encode(made).decode())
+
+
+class AgentSigner:
+    """Lets the vault agent sign; raises its errors, when it was locked meanwhile among others."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.public = _public(client.signer(ENTRY))
+
+    def sign(self, body: bytes) -> Signature:
+        made = self._client.sign(ENTRY, body, CONTEXT, "a model's card")
+        return Signature(_public(made), b64encode(made.signature).decode())
+
+
+@contextmanager
+def at_hand(data: Path, environment: Mapping[str, str] | None = None) -> Iterator[Signer | None]:
+    """Who can sign: the seed of a secret file or the environment, else the vault agent; ``None`` if nobody can.
+
+    Raises:
+        ConfigError: a secret file is open to others, or is no seed.
+        RefusedError: the vault's entry of that name is no signing key.
+    """
+    text = credentials.find_outside(data, ENTRY, environment)
+    if text is None:
+        yield _agent_signer(data)
+        return
+    with text, _seed(text) as seed:
+        yield SeedSigner(seed)
+
+
+def make_key(data: Path) -> PublicKey:
+    """Let the vault agent make the signing key; the seed never leaves it.
+
+    Raises:
+        RefusedError: there is one already.
+        VaultLockedError: the vault is locked.
+    """
+    return _public(Client(data).make_signer(ENTRY, ALGORITHM, "signs models"))
 
 
 def verify(signature: Signature, body: bytes, trusted: PublicKey) -> None:
@@ -62,32 +118,24 @@ def verify(signature: Signature, body: bytes, trusted: PublicKey) -> None:
         ) from error
 
 
-def public_key(seed: Secret) -> PublicKey:
-    """The public key of a seed."""
-    key = providers.choose().signer(ALGORITHM).public_key(seed.view)
-    return PublicKey(ALGORITHM, b64encode(key).decode())
-
-
-def find_seed(data: Path, environment: Mapping[str, str] | None = None) -> Secret | None:
-    """The signing seed from a secret file, the environment, a lease or the unlocked vault; ``None`` without any."""
+def _agent_signer(data: Path) -> AgentSigner | None:
+    if not (data / FILE_NAME).exists():
+        return None
     try:
-        found = credentials.find_outside(data, ENTRY, environment)
-        with found or client.Client(data).token(ENTRY) as text:
-            return Secret.absorb(bytes.fromhex(bytes(text.view).decode("ascii")))
-    except (VaultError, NotFoundError, ValueError):
+        return AgentSigner(Client(data))
+    except (VaultError, NotFoundError):
         return None
 
 
-def make_key(data: Path) -> PublicKey:
-    """Make a signing key and put it into the vault.
+def _public(signed: Signed) -> PublicKey:
+    return PublicKey(signed.algorithm, b64encode(signed.public_key).decode())
 
-    Raises:
-        RefusedError: there is one already.
-        VaultLockedError: the vault is locked.
-    """
-    seed = Secret.absorb(random_bytes(32))
-    with seed, Secret.absorb(bytes(seed.view).hex().encode()) as text:
-        made = public_key(seed)
-        draft = Draft(name=ENTRY, kind="token", note="signs models (ML-DSA-87)")
-        client.Client(data).put(draft, [VaultField("secret", text)])
-    return made
+
+def _seed(text: Secret) -> Secret:
+    try:
+        seed = bytearray.fromhex(str(text.view, "ascii"))
+    except ValueError:
+        seed = bytearray()
+    if len(seed) != 32:
+        raise ConfigError(f"the secret {ENTRY} is not a seed of 64 hex digits", hint="pandora models key makes one")
+    return Secret.absorb(seed)

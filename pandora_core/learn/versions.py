@@ -20,9 +20,9 @@ from pandora_core.learn.metrics import Curve, Figures, Judged, Measure
 from pandora_core.learn.models import Model
 from pandora_core.learn.profile import About, Profile, profile
 from pandora_core.learn.registry import Evaluated, Registry, Version
+from pandora_core.learn.signing import Signer
 from pandora_core.learn.table import Indices, Table, divide
 from pandora_core.learn.training import Progress, Trained, environment, train
-from pandora_core.vault.secret import Secret
 
 TEST_SHARE = 0.3
 """Of data with times, the last part that judges; data without is learned from whole, and judged by rehearsals."""
@@ -98,7 +98,7 @@ def train_version(
     *,
     name: str = "",
     split: Split = AS_USUAL,
-    seed: Secret | None = None,
+    signer: Signer | None = None,
     progress: Progress = lambda *_: None,
 ) -> tuple[Version, list[str]]:
     """Train on data sets of the same features and add the version; it comes with what must be said of the split."""
@@ -117,7 +117,7 @@ def train_version(
     card = msgspec.structs.replace(
         card, datasets=tuple(f"D-{each.sha256[:12]}" for each in sets), divided_by=division.by, figures=figures
     )
-    return registry.add(card, trained.model, seed), said
+    return registry.add(card, trained.model, signer), said
 
 
 def evaluate_version(

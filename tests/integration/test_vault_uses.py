@@ -16,6 +16,7 @@ from pandora_core.errors import (
     VaultFormatError,
     VaultLockedError,
 )
+from pandora_core.learn import signing
 from pandora_core.vault import credentials, providers
 from pandora_core.vault.answers import AuditView, Field
 from pandora_core.vault.client import Client
@@ -176,3 +177,38 @@ def test_a_name_signs_for_one_key_only(place: Place) -> None:
         client.make_signer("release-signing")
     with pytest.raises(VaultFormatError, match="ML-DSA-87"):
         client.make_signer("another", "RSA")
+
+
+def test_the_agent_signs_models_and_its_trail_has_no_reading_of_the_seed(place: Place) -> None:
+    client = place.unlock()
+    made = signing.make_key(place.data)
+    client.lease([signing.ENTRY], "unattended training")
+    client.lock()
+    with signing.at_hand(place.data, {}) as signer:
+        assert signer is not None
+        signature = signer.sign(b"a card")
+    assert signer.public == made == signature.by
+    signing.verify(signature, b"a card", made)
+    with pytest.raises(RefusedError, match="does not hold"):
+        signing.verify(signature, b"another card", made)
+    trail = records(place.unlock(), "get", "use", "lease", "sign")
+    assert [(each.kind, each.details["purpose"]) for each in trail] == [
+        ("lease", "unattended training"),
+        ("sign", "a model's card"),
+    ]
+
+
+def test_nobody_signs_models_while_the_vault_is_locked_or_absent(place: Place, tmp_path: Path) -> None:
+    for data in (place.data, tmp_path):
+        with signing.at_hand(data, {}) as signer:
+            assert signer is None
+
+
+def test_a_seed_outside_of_the_vault_goes_first_and_a_bad_one_is_told_of(place: Place) -> None:
+    with signing.at_hand(place.data, {"PANDORA_SECRET_MODEL_SIGNING": "07" * 32}) as signer:
+        assert isinstance(signer, signing.SeedSigner)
+    with (
+        pytest.raises(ConfigError, match="not a seed of 64 hex digits"),
+        signing.at_hand(place.data, {"PANDORA_SECRET_MODEL_SIGNING": "07" * 31}),
+    ):
+        pass

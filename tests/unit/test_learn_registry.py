@@ -10,12 +10,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pandora_core.errors import NotFoundError, RefusedError
-from pandora_core.learn import signing
+from pandora_core.errors import NotFoundError, RefusedError, VaultLockedError
 from pandora_core.learn.card import Recipe, Training
 from pandora_core.learn.datasets import Loaded
 from pandora_core.learn.profile import About
 from pandora_core.learn.registry import ARTEFACT, CARD, SIGNATURE, Registry
+from pandora_core.learn.signing import SeedSigner, Signer
 from pandora_core.learn.versions import Actor, Split, compare_versions, evaluate_version, find, take_in, train_version
 from pandora_core.vault.secret import Secret
 from tests.unit.learn_samples import made_table
@@ -24,14 +24,14 @@ ACTOR = Actor("ann", "ws-1", 1_700_000_000_000_000)
 HOW = Training(Recipe({"surprise": {"bins": 4}}), rehearsals=2)
 
 
-def seed(byte: int = 7) -> Secret:
-    return Secret.absorb(bytes([byte]) * 32)
+def signer(byte: int = 7) -> SeedSigner:
+    return SeedSigner(Secret.absorb(bytes([byte]) * 32))
 
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Registry:
     made = Registry(tmp_path)
-    made.trust(signing.public_key(seed()))
+    made.trust(signer().public)
     return made
 
 
@@ -39,8 +39,8 @@ def loaded(table_seed: int = 0) -> Loaded:
     return Loaded(made_table(300, table_seed), f"{table_seed:064d}", "csv", 0)
 
 
-def add(registry: Registry, key: Secret | None = None, how: Training = HOW) -> int:
-    version, _ = train_version(registry, [loaded()], how, ACTOR, seed=key)
+def add(registry: Registry, by: Signer | None = None, how: Training = HOW) -> int:
+    version, _ = train_version(registry, [loaded()], how, ACTOR, signer=by)
     return version.card.number
 
 
@@ -49,7 +49,7 @@ def folder(registry: Registry, number: int) -> Path:
 
 
 def test_a_version_comes_back_as_it_was_added(registry):
-    number = add(registry, seed())
+    number = add(registry, signer())
     card = registry.version(number).card
     assert (card.made_by, card.schema, card.datasets) == ("ann", "made/1", ("D-000000000000",))
     assert card.environment.libraries.keys() >= {"numpy", "scikit-learn", "skops"}
@@ -58,7 +58,7 @@ def test_a_version_comes_back_as_it_was_added(registry):
 
 
 def test_a_changed_artefact_is_refused_before_any_of_it_is_read(registry):
-    number = add(registry, seed())
+    number = add(registry, signer())
     path = folder(registry, number) / ARTEFACT
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
@@ -68,7 +68,7 @@ def test_a_changed_artefact_is_refused_before_any_of_it_is_read(registry):
 
 
 def test_a_changed_card_is_refused_by_its_signature(registry):
-    number = add(registry, seed())
+    number = add(registry, signer())
     path = folder(registry, number) / CARD
     path.write_bytes(path.read_bytes().replace(b'"made_by":"ann"', b'"made_by":"eve"'))
     with pytest.raises(RefusedError, match="does not hold"):
@@ -82,18 +82,18 @@ def test_an_unsigned_candidate_can_be_judged_but_neither_opened_for_use_nor_prom
         registry.open(number)
     with pytest.raises(RefusedError, match="unsigned candidate"):
         registry.promote(number, "ann", "ws-1", 0)
-    registry.sign(number, seed())
+    registry.sign(number, signer())
     assert registry.promote(number, "ann", "ws-1", 0).number == number
 
 
 def test_a_signature_of_a_key_that_is_not_trusted_is_refused(registry):
-    number = add(registry, seed(8))
+    number = add(registry, signer(8))
     with pytest.raises(RefusedError, match="not trusted"):
         registry.open(number, unsigned=True)
 
 
 def test_a_model_of_another_feature_version_is_refused(registry):
-    number = add(registry, seed())
+    number = add(registry, signer())
     with pytest.raises(RefusedError, match="trained on features made/1, these are made/2"):
         registry.open(number, schema="made/2")
 
@@ -110,22 +110,22 @@ def test_an_artefact_with_a_type_that_is_not_allowed_is_refused_though_its_hash_
     card = json.loads((path / CARD).read_bytes())
     card |= {"artefact_sha384": hashlib.sha384(evil).hexdigest(), "artefact_bytes": len(evil)}
     (path / CARD).write_bytes(msgspec.json.encode(card))
-    registry.sign(number, seed())
+    registry.sign(number, signer())
     with pytest.raises(RefusedError, match="what no model holds"):
         registry.open(number)
 
 
 def test_a_benchmark_model_is_never_promoted(registry):
-    number = add(registry, seed())
+    number = add(registry, signer())
     path = folder(registry, number) / CARD
     path.write_bytes(path.read_bytes().replace(b'"is_live":true', b'"is_live":false'))
-    registry.sign(number, seed())
+    registry.sign(number, signer())
     with pytest.raises(RefusedError, match="is a benchmark"):
         registry.promote(number, "ann", "ws-1", 0)
 
 
 def test_training_that_is_interrupted_leaves_the_registry_as_it_was(registry):
-    add(registry, seed())
+    add(registry, signer())
     before = sorted(path.relative_to(registry.folder) for path in registry.folder.rglob("*"))
 
     def interrupt(done: int, *_: object) -> None:
@@ -141,15 +141,23 @@ def test_a_failure_between_writing_and_renaming_adds_nothing_and_leaves_no_litte
     def fail(*_: object) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr("pandora_core.learn.registry.signing.sign", fail)
+    monkeypatch.setattr(SeedSigner, "sign", fail)
     with pytest.raises(OSError, match="no space"):
-        add(registry, seed())
+        add(registry, signer())
     assert registry.versions() == []
     assert not list(registry.folder.glob(".draft-*"))
 
 
+def test_a_model_whose_key_was_locked_away_while_it_was_trained_is_kept_as_a_candidate(registry, monkeypatch):
+    def locked(*_: object) -> None:
+        raise VaultLockedError("the vault is locked")
+
+    monkeypatch.setattr(SeedSigner, "sign", locked)
+    assert not registry.version(add(registry, signer())).is_signed
+
+
 def test_rolling_back_goes_to_the_version_that_was_live_before(registry):
-    first, second = add(registry, seed()), add(registry, seed())
+    first, second = add(registry, signer()), add(registry, signer())
     with pytest.raises(RefusedError, match="no other model"):
         registry.rollback("ann", "ws-1", 0)
     registry.promote(first, "ann", "ws-1", 1)
@@ -161,7 +169,7 @@ def test_rolling_back_goes_to_the_version_that_was_live_before(registry):
 
 
 def test_half_a_line_of_promotions_does_not_count_and_is_written_over(registry):
-    number = add(registry, seed())
+    number = add(registry, signer())
     (registry.folder / "promotions.ndjson").write_bytes(b'{"number":1,"by"')
     assert registry.live() is None
     registry.promote(number, "ann", "ws-1", 1)
@@ -169,7 +177,7 @@ def test_half_a_line_of_promotions_does_not_count_and_is_written_over(registry):
 
 
 def test_what_is_exported_holds_card_artefact_and_signature_and_overwrites_nothing(registry, tmp_path):
-    number = add(registry, seed())
+    number = add(registry, signer())
     registry.export(number, tmp_path / "model.zip")
     assert set(zipfile.ZipFile(tmp_path / "model.zip").namelist()) == {CARD, ARTEFACT, SIGNATURE}
     with pytest.raises(RefusedError, match="there already"):
@@ -177,7 +185,7 @@ def test_what_is_exported_holds_card_artefact_and_signature_and_overwrites_nothi
 
 
 def test_figures_of_a_later_judgement_are_kept_beside_the_version(registry):
-    number = add(registry, seed())
+    number = add(registry, signer())
     report = evaluate_version(registry, number, loaded(5), 1, rounds=10)
     assert registry.version(number).evaluations[0].figures == report.figures
     assert sum(report.confusion) == 300
@@ -185,8 +193,8 @@ def test_figures_of_a_later_judgement_are_kept_beside_the_version(registry):
 
 
 def test_two_versions_are_compared_on_the_same_rows(registry):
-    first = add(registry, seed())
-    second = add(registry, seed(), Training(Recipe({"surprise": {"bins": 16, "largest": 1}}), rehearsals=2))
+    first = add(registry, signer())
+    second = add(registry, signer(), Training(Recipe({"surprise": {"bins": 16, "largest": 1}}), rehearsals=2))
     same = compare_versions(registry, first, first, loaded(5), rounds=5)
     assert all((row.difference, row.low, row.high) == (0.0, 0.0, 0.0) for row in same)
     other = {row.figure: row for row in compare_versions(registry, first, second, loaded(5), rounds=20)}
@@ -220,7 +228,7 @@ def test_a_data_set_is_found_by_name_and_refused_when_its_file_was_changed(regis
 
 
 def test_the_registry_is_private(registry):
-    number = add(registry, seed())
+    number = add(registry, signer())
     modes = {path.stat().st_mode & 0o077 for path in [registry.folder, *folder(registry, number).iterdir()]}
     assert modes == {0}
 
