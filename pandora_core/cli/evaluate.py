@@ -59,6 +59,7 @@ def shape_of(found: Evaluation) -> dict[str, Any]:
             "true": found.queue.true,
             "lines": found.queue.lines,
             "lines_true": found.queue.lines_true,
+            "first_true": found.queue.first_true,
             "phases": list(found.queue.phases),
             "of_phases": list(found.all_phases),
             "waiting": {severity.word: found.queue.waiting.get(severity, 0) for severity in reversed(Severity)},

@@ -38,10 +38,16 @@ SPRAY_WINDOW_US = 2 * MINUTE_US
 SPRAY_TRIES = 4
 """With no more tries than this for each of many accounts, guessing is called a spray."""
 
-RETRY_POINTS = 15.0
+POINTS = 45.0
+POINTS_STRANGER = 40.0
+"""Of a stranger who did not get in: everybody tries, and one of ours who guesses is worse."""
+
+POINTS_TENFOLD = 10.0
+MAX_FURTHER_POINTS = 15.0
+RETRY_POINTS = 8.0
 """What looks like a machine of ours that goes on with an old password: to be mended, and no alert alone."""
 
-RETRY_SUCCESS_POINTS = 10.0
+RETRY_SUCCESS_POINTS = 5.0
 """The same when it gets in at last: somebody gave it the new one."""
 
 PAUSE_US = 12 * HOUR_US
@@ -232,7 +238,7 @@ class FailedLogons(SessionBehaviour):
         is_weather = session.is_weather and not session.got_in
         if is_weather:
             reasons.append(f"many strangers guess at {target} these days, and this one did not get in")
-        points = RETRY_POINTS if _is_retry(session, retries) else _burst_points(session)
+        points = RETRY_POINTS if _is_retry(session, retries) else _burst_points(path, session)
         return Detection(
             id=session.id,
             detector=self.name,
@@ -350,8 +356,11 @@ def _is_retried(before: tuple[tuple[int, str], ...], users: list[str], user: str
     return user in retries and sum(other not in retries for other in users) < SUCCESS_FAILURES
 
 
-def _burst_points(session: Attempts) -> float:
-    return round(min(60.0, 45 + 10 * math.log10(max(session.failures / BURST_FAILURES, 1))), 1)
+def _burst_points(path: Path, session: Attempts) -> float:
+    is_harmless = is_stranger(path.source) and not session.got_in
+    tenfolds = math.log10(max(session.failures / BURST_FAILURES, 1))
+    further = min(POINTS_TENFOLD * tenfolds, MAX_FURTHER_POINTS)
+    return round((POINTS_STRANGER if is_harmless else POINTS) + further, 1)
 
 
 def _breach_points(session: Breach) -> float:

@@ -95,6 +95,8 @@ class QueueResult:
     lines: int
     lines_true: int
     phases: tuple[str, ...]
+    first_true: int | None
+    """The place in the whole queue, from 1, of the first thing that is of an attack."""
     waiting: dict[Severity, int]
     """How many things there are in the whole queue, by severity."""
 
@@ -211,6 +213,7 @@ def _queue(run: Run) -> QueueResult:
         lines=sum(len(item.events) for item in opened),
         lines_true=sum(number in run.stage_of_event for item in opened for number in item.events),
         phases=_phases(run.stages[place] for mine in stages for place in mine),
+        first_true=next((place for place, item in enumerate(run.queue, 1) if _stages_of(run, item.detections)), None),
         waiting=Counter(item.severity for item in run.queue),
     )
 

@@ -1,44 +1,69 @@
 """What the engine finds in simulated companies, with confidence intervals, and how quiet it is where nothing happens.
 
-    python -m tests.benchmarks.bench_scenarios [--seeds 20] [--first-seed 7001] [--chains NAME,…]
-    python -m tests.benchmarks.bench_scenarios --quiet [--hosts 200] [--days 5] [--first-seed 7001]
+    python -m tests.benchmarks.bench_scenarios [--seeds 20] [--first-seed 9101] [--chains NAME,…] [--json FILE]
+    python -m tests.benchmarks.bench_scenarios --quiet [--hosts 200] [--days 5] [--first-seed 9201] [--json FILE]
 
 The first runs every chain with every seed in a small company of its own: tempo, noise, hops, clocks and losses are
-drawn from the seed. The second replays working days without any attack. Seeds from 7001 on are kept for this: nobody
-develops detectors with them. ``--json FILE`` keeps every run's evaluation.
+drawn from the seed. The second replays working days without any attack. Seeds from 9100 on are kept for this: nobody
+develops detectors with them. ``--json FILE`` keeps every run on a line of its own; runs that it has, of the same
+version of the detectors, are not done again, so that a campaign can be stopped and goes on where it was.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from pandora_core import bootstrap
 from pandora_core.cli.evaluate import shape_of
+from pandora_core.detect.pipeline import Pipeline
 from pandora_core.evaluate import Evaluation, measure, read_truth, replay, wilson
 from pandora_core.model import Severity
 from pandora_core.scenario import Plan, generate
 from pandora_core.scenario.plan import NOISES, TEMPOS
 
 CHAINS = ("intrusion", "ransomware", "ssh-bruteforce", "insider", "supply-chain")
-FIRST_SEED = 7_001
+QUIET = "quiet"
+FIRST_SEED = 9_101
 
 
-class Outcome(NamedTuple):
-    """One chain with one seed."""
+class Outcome(msgspec.Struct):
+    """One run: a chain, or working days, with one seed. ``seconds`` is how long it took."""
 
     chain: str
     seed: int
-    plan: Plan
-    found: Evaluation
+    version: str
+    attack: str
+    hosts: int
+    days: float
+    events: int
+    is_detected: bool
+    is_in_time: bool
+    seconds_to_detect: float | None
+    phases: int
+    phases_seen: int
+    phases_shown: int
+    place: int | None
+    """Where in the queue the first thing stands that is true of the attack."""
+    false: dict[str, int]
+    """Alerts that are not true, by severity."""
+    wolves: list[str]
+    """Those of severity high and critical, in words."""
+    seconds: float
+    evaluation: dict[str, Any]
+
+    @property
+    def false_high(self) -> int:
+        return sum(self.false[severity.word] for severity in (Severity.HIGH, Severity.CRITICAL))
 
 
 def main() -> None:
@@ -49,27 +74,51 @@ def main() -> None:
     parser.add_argument("--quiet", action="store_true", help="working days without an attack")
     parser.add_argument("--hosts", type=int, default=200)
     parser.add_argument("--days", type=float, default=5.0)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="one evaluation a line")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="one run a line; those that are there are not repeated"
+    )
     options = parser.parse_args()
+    done = kept(options.json)
     if options.quiet:
         plan = Plan(hosts=options.hosts, days=options.days, seed=options.first_seed, attack=None)
-        outcomes = iter([Outcome("quiet", plan.seed, plan, evaluated(plan))])
-        report_quiet(list(kept(outcomes, options.json)))
+        report_quiet(known_or_run(QUIET, plan, done, options.json))
     else:
         seeds = range(options.first_seed, options.first_seed + options.seeds)
-        report_chains(list(kept(runs(options.chains.split(","), seeds), options.json)))
+        report_chains(list(runs(options.chains.split(","), seeds, done, options.json)))
 
 
-def runs(chains: Iterable[str], seeds: Iterable[int]) -> Iterator[Outcome]:
-    """Seed by seed, so that a run that is stopped has seen all chains alike."""
-    names = list(chains)
-    for seed in seeds:
-        for chain in names:
-            plan = varied(chain, seed)
-            started = time.perf_counter()
-            outcome = Outcome(chain, seed, plan, evaluated(plan))
-            say(outcome, time.perf_counter() - started)
-            yield outcome
+Done = dict[tuple[str, int, str, int], Outcome]
+
+
+def kept(path: Path | None) -> Done:
+    """The runs that a file has, by what makes them the same run."""
+    if path is None or not path.exists():
+        return {}
+    outcomes = [msgspec.json.decode(line, type=Outcome) for line in path.read_bytes().splitlines()]
+    return {(row.chain, row.seed, row.attack, row.hosts): row for row in outcomes if row.version == Pipeline.VERSION}
+
+
+def runs(chains: Sequence[str], seeds: Sequence[int], done: Done, path: Path | None) -> Iterator[Outcome]:
+    """Seed by seed, so that a campaign that is stopped has seen all chains alike."""
+    total = len(chains) * len(seeds)
+    for number, (seed, chain) in enumerate(((seed, chain) for seed in seeds for chain in chains), 1):
+        outcome = known_or_run(chain, varied(chain, seed), done, path)
+        print(f"{number:>3}/{total}  {sentence(outcome)}", flush=True)
+        yield outcome
+
+
+def known_or_run(chain: str, plan: Plan, done: Done, path: Path | None) -> Outcome:
+    """A run that is kept, or is done now and kept."""
+    known = done.get((chain, plan.seed, plan.attack or "", plan.hosts))
+    if known is not None and known.days == plan.days:
+        return known
+    started = time.perf_counter()
+    outcome = outcome_of(chain, plan, evaluated(plan))
+    outcome.seconds = round(time.perf_counter() - started, 1)
+    if path is not None:
+        with path.open("ab") as stream:
+            stream.write(msgspec.json.encode(outcome) + b"\n")
+    return outcome
 
 
 def varied(chain: str, seed: int) -> Plan:
@@ -101,26 +150,39 @@ def evaluated(plan: Plan) -> Evaluation:
         return measure(replay(logs, truth, data, bootstrap.now_us), truth)
 
 
-def kept(outcomes: Iterator[Outcome], path: Path | None) -> Iterator[Outcome]:
-    for outcome in outcomes:
-        if path is not None:
-            with path.open("a", encoding="utf-8") as stream:
-                row: dict[str, Any] = {"chain": outcome.chain, "seed": outcome.seed, "attack": outcome.plan.attack}
-                stream.write(json.dumps(row | {"hosts": outcome.plan.hosts} | shape_of(outcome.found)) + "\n")
-        yield outcome
+def outcome_of(chain: str, plan: Plan, found: Evaluation) -> Outcome:
+    """What of an evaluation the reports say; the evaluation itself is kept beside it."""
+    attack = found.attacks[0] if found.attacks else None
+    return Outcome(
+        chain=chain,
+        seed=plan.seed,
+        version=Pipeline.VERSION,
+        attack=plan.attack or "",
+        hosts=plan.hosts,
+        days=plan.days,
+        events=found.events,
+        is_detected=attack is not None and attack.detected_us is not None,
+        is_in_time=attack is not None and attack.before_last_stage,
+        seconds_to_detect=attack.seconds_to_detect if attack else None,
+        phases=len(found.all_phases),
+        phases_seen=len(attack.phases_seen) if attack else 0,
+        phases_shown=len(found.queue.phases),
+        place=found.queue.first_true,
+        false={row.severity.word: row.false for row in found.severities},
+        wolves=[f"{alert.risk:.0f} {alert.entity} {alert.title}" for alert in found.cried_wolf],
+        seconds=0.0,
+        evaluation=shape_of(found),
+    )
 
 
-def say(outcome: Outcome, seconds: float) -> None:
-    found = outcome.found
-    (attack,) = found.attacks
-    false = sum(row.false for row in found.severities if row.severity >= Severity.HIGH)
-    known = "never" if attack.seconds_to_detect is None else f"{attack.seconds_to_detect / 60:.0f} min"
-    state = "in time" if attack.before_last_stage else ("late" if attack.detected_us else "missed")
-    print(
-        f"{outcome.seed} {outcome.plan.attack:<34} {outcome.plan.hosts:>3} hosts  {state:<8} {known:>8}  "
-        f"phases {len(attack.phases_seen)}/{len(attack.phases)}  first 20: {len(found.queue.phases)}  "
-        f"high, false: {false}  {seconds:.0f} s",
-        flush=True,
+def sentence(outcome: Outcome) -> str:
+    seconds = outcome.seconds_to_detect
+    known = "never" if seconds is None else f"{seconds / 60:.0f} min"
+    state = "in time" if outcome.is_in_time else ("late" if outcome.is_detected else "missed")
+    return (
+        f"{outcome.seed} {outcome.attack:<34} {outcome.hosts:>3} hosts  {state:<8} {known:>8}  "
+        f"phases {outcome.phases_seen}/{outcome.phases}  first 20: {outcome.phases_shown}, from place "
+        f"{outcome.place or '-'}  high, false: {outcome.false_high}  {outcome.seconds:.0f} s"
     )
 
 
@@ -129,39 +191,48 @@ def report_chains(outcomes: list[Outcome]) -> None:
     for outcome in outcomes:
         by_chain[outcome.chain].append(outcome)
     print(
-        f"\n{'chain':<16}{'detected':<24}{'before last stage':<24}{'phases seen':<14}{'in first 20':<14}median time"
+        f"\n{'chain':<16}{'detected':<24}{'before last stage':<24}{'phases seen':<13}{'in first 20':<13}{'place':<7}"
+        f"{'median time':<13}high, false, a day"
     )
     for chain, rows in [*by_chain.items(), ("all", outcomes)]:
-        attacks = [row.found.attacks[0] for row in rows]
-        times = [a.seconds_to_detect for a in attacks if a.seconds_to_detect is not None]
-        seen = statistics.median(len(a.phases_seen) / len(a.phases) for a in attacks)
-        shown = statistics.median(len(row.found.queue.phases) / len(row.found.all_phases) for row in rows)
         print(
-            f"{chain:<16}{share([a.detected_us is not None for a in attacks]):<24}"
-            f"{share([a.before_last_stage for a in attacks]):<24}{seen:<14.0%}{shown:<14.0%}"
-            f"{f'{statistics.median(times) / 60:.0f} min' if times else 'never'}"
+            f"{chain:<16}{share(row.is_detected for row in rows):<24}{share(row.is_in_time for row in rows):<24}"
+            f"{statistics.median(row.phases_seen / row.phases for row in rows):<13.0%}"
+            f"{statistics.median(row.phases_shown / row.phases for row in rows):<13.0%}"
+            f"{median(row.place for row in rows):<7}"
+            f"{median(in_minutes(row.seconds_to_detect) for row in rows) + ' min':<13}"
+            f"{sum(row.false_high for row in rows) / sum(row.days for row in rows):.2f}"
         )
 
 
-def report_quiet(outcomes: list[Outcome]) -> None:
-    for outcome in outcomes:
-        found = outcome.found
-        print(f"{found.hosts} hosts, {found.days:.2f} days, {found.events:,} events, seed {outcome.seed}")
-        for row in found.severities:
-            print(f"{row.severity.word:<14}{row.alerts:>7} alerts  {row.false_per_day:>9.2f} a day")
-        high = sum(row.false for row in found.severities if row.severity >= Severity.HIGH)
-        print(f"high or critical alerts a day: {high / found.days:.2f} (aim: at most 3)")
-        for severity, count in sorted(found.queue.waiting.items(), reverse=True):
-            print(f"{severity.word:<14}{count:>7} {found.queue.kind}s  {count / found.days:>9.2f} a day")
-        for alert in found.cried_wolf:
-            print(f"{alert.risk:5.1f}  {alert.entity}  {alert.title}")
-        for part in found.detectors:
-            print(f"{part.detector:<28}{part.detections:>7} detections")
+def report_quiet(outcome: Outcome) -> None:
+    days = outcome.evaluation["days"]
+    print(f"{outcome.hosts} hosts, {days:.2f} days, {outcome.events:,} events, seed {outcome.seed}")
+    for severity, count in outcome.false.items():
+        print(f"{severity:<14}{count:>7} alerts  {count / days:>9.2f} a day")
+    print(f"high or critical alerts a day: {outcome.false_high / days:.2f} (aim: at most 3)")
+    for severity, count in outcome.evaluation["queue"]["waiting"].items():
+        print(f"{severity:<14}{count:>7} {outcome.evaluation['queue']['kind']}s  {count / days:>9.2f} a day")
+    print("\n".join(outcome.wolves))
+    for part in outcome.evaluation["detectors"]:
+        print(f"{part['detector']:<28}{part['detections']:>7} detections")
+    print(f"{outcome.seconds:.0f} s")
 
 
-def share(outcomes: list[bool]) -> str:
-    low, high = wilson(sum(outcomes), len(outcomes))
-    return f"{sum(outcomes)}/{len(outcomes)} {sum(outcomes) / len(outcomes):.0%} ({low:.0%}-{high:.0%})"
+def share(outcomes: Iterable[bool]) -> str:
+    listed = list(outcomes)
+    low, high = wilson(sum(listed), len(listed))
+    return f"{sum(listed)}/{len(listed)} {sum(listed) / len(listed):.0%} ({low:.0%}-{high:.0%})"
+
+
+def median(values: Iterable[float | None]) -> str:
+    """The middle of what is known."""
+    known = [value for value in values if value is not None]
+    return f"{statistics.median(known):.0f}" if known else "-"
+
+
+def in_minutes(seconds: float | None) -> float | None:
+    return None if seconds is None else seconds / 60
 
 
 if __name__ == "__main__":

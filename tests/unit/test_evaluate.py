@@ -98,6 +98,7 @@ def test_in_the_queue_only_lines_that_are_shown_count(run: Run) -> None:
     queue = measure(run, Truth(run.stages)).queue
     assert queue.phases == ("lateral-movement",)  # a1 is in the incident, but its event is not shown
     assert (queue.shown, queue.true, queue.lines, queue.lines_true) == (2, 1, 3, 1)
+    assert queue.first_true == 2
 
 
 def test_detectors_and_phases_are_told_one_by_one(run: Run) -> None:

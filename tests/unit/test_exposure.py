@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pandora_core.detect.exposure import EXPOSED_SOURCES, EXPOSED_SPAN_US, Exposure, is_stranger
-from pandora_core.detect.logons import FailedLogons
+from pandora_core.detect.logons import POINTS_STRANGER, FailedLogons
 from pandora_core.detect.scans import Scans
 from pandora_core.detect.signatures import Signatures
 from pandora_core.model import DAY_US, HOUR_US, MINUTE_US, Detection, Event
@@ -28,7 +28,7 @@ def told(events: list[Event], *detectors: str) -> dict[str, Detection]:
 
 def test_the_first_strangers_who_guess_are_alerts_and_the_next_one_is_not() -> None:
     found = told([e for n, s in enumerate(STRANGERS) for e in guesses(s, n)], "failed-logons")
-    assert [found[s].points >= 45 for s in STRANGERS] == [True] * EXPOSED_SOURCES + [False]
+    assert [found[s].points >= POINTS_STRANGER for s in STRANGERS] == [True] * EXPOSED_SOURCES + [False]
     assert found[LAST].points < 5
     assert "did not get in" in found[LAST].reasons[-1]
 

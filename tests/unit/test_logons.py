@@ -8,7 +8,10 @@ import pytest
 from pandora_core.detect.behaviour import Fired
 from pandora_core.detect.logons import (
     BURST_FAILURES,
+    MAX_FURTHER_POINTS,
     PERSISTENT_FAILURES,
+    POINTS,
+    POINTS_STRANGER,
     RETRY_POINTS,
     RETRY_SUCCESS_POINTS,
     SPRAY_ACCOUNTS,
@@ -53,7 +56,7 @@ def test_a_burst_fires_at_the_tenth_failure_and_is_medium() -> None:
 def test_a_burst_goes_on_as_one_detection_and_grows() -> None:
     (burst,) = bursts(failures(400))
     assert (burst.event_id, burst.detection.count) == (BURST_FAILURES, 400)
-    assert 55 < burst.detection.points <= 60
+    assert burst.detection.points == POINTS_STRANGER + MAX_FURTHER_POINTS
     assert burst.detection.event_ids == (1, 2, 3, 398, 399, 400)
 
 
@@ -196,6 +199,14 @@ def test_several_successes_are_one_breach_that_tells_of_the_first() -> None:
 
 def retries(number: int, every_s: float = 300, user: str = "svc-sync", source: str = INSIDE[0]) -> list[Event]:
     return failures(number, every_s, user=user, source=source)
+
+
+def test_one_of_ours_who_guesses_is_worse_than_a_stranger_who_does_not_get_in() -> None:
+    (stranger,) = bursts(failures(BURST_FAILURES))
+    (ours,) = bursts(failures(BURST_FAILURES, source=INSIDE[0]))
+    (in_at_last,) = bursts([*failures(BURST_FAILURES), ssh(at(5), "success")])
+    assert stranger.detection.points == POINTS_STRANGER
+    assert ours.detection.points == in_at_last.detection.points == POINTS
 
 
 def test_a_machine_of_ours_that_goes_on_with_an_old_password_is_no_alert_alone() -> None:
