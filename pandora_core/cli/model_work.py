@@ -22,7 +22,8 @@ if TYPE_CHECKING:  # imported when a command runs: help needs no scikit-learn
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def _data_options(command: Command) -> Command:
+def data_options(command: Command) -> Command:
+    """The options that say what the columns of labelled data mean."""
     for option in (
         click.option("--layout", default="auto", help="nsl-kdd, unsw-nb15, flows, csv, ndjson, scenario."),
         click.option("--label", default="", metavar="COLUMN", help="The label's column, of any CSV or NDJSON."),
@@ -60,7 +61,7 @@ def _recipe_options(command: Command) -> Command:
 @click.option(
     "--dataset", "names", multiple=True, required=True, metavar="FILE|NAME", help="What to learn from; several."
 )
-@_data_options
+@data_options
 @_recipe_options
 @click.option("--name", default="", help="What to call the model.")
 @click.option("--split", type=click.Choice(["auto", "time", "random"]), default="auto", show_default=True)
@@ -90,7 +91,7 @@ def train(data: Path | None, /, names: tuple[str, ...], as_json: bool, **given: 
         stack.enter_context(workers(given["jobs"], given["dask"]))
         signer = stack.enter_context(signing.at_hand(bootstrap.settings_of(data).data))
         version, said = train_version(
-            registry_of(data), sets, how, actor, name=given["name"], signer=signer, progress=_progress,
+            registry_of(data), sets, how, actor, name=given["name"], signer=signer, progress=say_progress,
             split=Split(given["split"], given["test_share"]),
         )  # fmt: skip
     for each in said:
@@ -106,7 +107,7 @@ def train(data: Path | None, /, names: tuple[str, ...], as_json: bool, **given: 
 @click.command()
 @click.argument("number", type=int, required=False)
 @click.option("--dataset", "name", required=True, metavar="FILE|NAME", help="What to judge it on.")
-@_data_options
+@data_options
 @click.option("--rounds", type=click.IntRange(min=0), default=200, show_default=True, help="Of the bootstrap.")
 @json_option
 @click.pass_obj
@@ -114,19 +115,22 @@ def evaluate(data: Path | None, /, number: int | None, name: str, rounds: int, a
     """Judge a version (default: the newest) on labelled data of the same features."""
     from pandora_core import bootstrap
     from pandora_core.cli.datasets import load_of
+    from pandora_core.learn import reports
     from pandora_core.learn.versions import evaluate_version
 
     loaded = load_of(data, name, **given)
     registry = registry_of(data)
-    report = evaluate_version(registry, _newest(registry, number), loaded, bootstrap.now_us(), rounds=rounds)
-    emit(_report(report), as_json, lambda: _figures_text(report.figures))
+    report = evaluate_version(registry, newest(registry, number), loaded, bootstrap.now_us(), rounds=rounds)
+    shape = _report(report)
+    reports.keep(registry.folder, report.model, "evaluate", shape)
+    emit(shape, as_json, lambda: _figures_text(report.figures))
 
 
 @click.command()
 @click.argument("first", type=int)
 @click.argument("second", type=int)
 @click.option("--dataset", "name", required=True, metavar="FILE|NAME", help="What to judge both on.")
-@_data_options
+@data_options
 @json_option
 @click.pass_obj
 def compare(data: Path | None, /, first: int, second: int, name: str, as_json: bool, **given: Any) -> None:
@@ -140,11 +144,11 @@ def compare(data: Path | None, /, first: int, second: int, name: str, as_json: b
     rows = [
         (
             each.figure,
-            _short(each.first),
-            _short(each.second),
-            _short(each.difference),
-            _short(each.low),
-            _short(each.high),
+            short(each.first),
+            short(each.second),
+            short(each.difference),
+            short(each.low),
+            short(each.high),
         )
         for each in found
     ]
@@ -155,7 +159,7 @@ def compare(data: Path | None, /, first: int, second: int, name: str, as_json: b
 
 @click.command()
 @click.option("--dataset", "name", required=True, metavar="FILE|NAME")
-@_data_options
+@data_options
 @_recipe_options
 @click.option("--grid", multiple=True, required=True, metavar="MEMBER.NAME=V1,V2", help="Values to try; several.")
 @click.option("--way", type=click.Choice(["grid", "random", "halving"]), default="random", show_default=True)
@@ -176,7 +180,7 @@ def search(data: Path | None, /, name: str, as_json: bool, **given: Any) -> None
     with workers(given["jobs"], given["dask"]):
         found = search_(
             loaded.table, _training(given), grid, way=given["way"], trials=given["trials"],
-            by_time=given["by_time"], progress=_progress,
+            by_time=given["by_time"], progress=say_progress,
         )  # fmt: skip
     rows = [
         (f"{each.worth:.4f}", f"{each.deviation:.4f}", json.dumps(each.training.recipe.members)) for each in found
@@ -188,7 +192,7 @@ def search(data: Path | None, /, name: str, as_json: bool, **given: Any) -> None
 @click.command()
 @click.argument("number", type=int, required=False)
 @click.option("--dataset", "name", required=True, metavar="FILE|NAME", help="Rows to attack the model with.")
-@_data_options
+@data_options
 @click.option("--poison", is_flag=True, help="Also train again on flipped labels (slow).")
 @json_option
 @click.pass_obj
@@ -203,7 +207,7 @@ def robustness(
     from pandora_core.learn.table import divide
 
     registry, loaded = registry_of(data), load_of(data, name, **given)
-    chosen = _newest(registry, number)
+    chosen = newest(registry, number)
     losses = attacks.evade(registry.open(chosen, schema=loaded.table.schema.id, unsigned=True), loaded.table)
     if poison:
         division = divide(loaded.table, 0.3, 0)
@@ -260,7 +264,8 @@ def _value(text: str) -> Any:
         return text
 
 
-def _newest(registry: Any, number: int | None) -> int:
+def newest(registry: Any, number: int | None) -> int:
+    """The version asked for, or the newest."""
     from pandora_core.errors import NotFoundError
 
     if number is not None:
@@ -268,11 +273,11 @@ def _newest(registry: Any, number: int | None) -> int:
     versions = registry.versions()
     if not versions:
         raise NotFoundError("no model yet", hint="pandora models train --dataset FILE")
-    newest: int = versions[0].card.number
-    return newest
+    return int(versions[0].card.number)
 
 
-def _progress(done: int, total: int, what: str) -> None:
+def say_progress(done: int, total: int, what: str) -> None:
+    """Say on standard error how far a long command is."""
     click.echo(f"[{done}/{total}] {what}", file=sys.stderr)
 
 
@@ -306,5 +311,6 @@ def _figures_text(figures: Figures | None) -> str:
     return table(("figure", "value (95 % interval)"), rows) + "\n\n" + table(("type", "found", ""), found)
 
 
-def _short(value: float | None) -> str:
+def short(value: float | None) -> str:
+    """A figure in four digits."""
     return "–" if value is None else f"{value:.4f}"
