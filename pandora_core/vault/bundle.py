@@ -20,6 +20,7 @@ import msgspec
 
 from pandora_core.errors import TamperedError, UntrustedSignerError, VaultError, VaultFormatError
 from pandora_core.vault import age
+from pandora_core.vault.age_armor import BEGIN
 from pandora_core.vault.age_keys import AgeIdentity
 from pandora_core.vault.lines import LineSource
 from pandora_core.vault.profiles import SIGNATURES
@@ -33,6 +34,7 @@ SIGNATURE_CONTEXT = b"pandora-vault/v1 bundle"
 MANIFEST_LIMIT_BYTES = 16 * 1024 * 1024
 MEMBERS_LIMIT = 4096
 BLOCK_BYTES = 1024 * 1024
+_AGE_MARKS = (age.VERSION_LINE + b"\n", BEGIN)
 _DIGEST_BYTES = 48
 _SIGNATURE_LINE_LIMIT_BYTES = 16 * 1024
 _NAME = re.compile(r"(?!\.{1,2}\Z)[^/\\\x00-\x1f\x7f]{1,255}\Z")
@@ -123,9 +125,14 @@ class Reader:
             AgeError: it is not encrypted to any of the identities, or was changed.
             OpenFailedError: the signature does not hold.
             UntrustedSignerError: it holds, and its key is not trusted.
-            VaultFormatError: not a bundle, or out of bounds.
+            VaultFormatError: not a bundle, as anybody can see, or out of bounds.
         """
-        self._age = age.Reader(source, identities)
+        self._sealed = LineSource(source)
+        if not any(map(self._sealed.begins_with, _AGE_MARKS)):
+            raise VaultFormatError(
+                "not a bundle: it does not begin as an age file", hint="pandora vault export writes bundles"
+            )
+        self._age = age.Reader(self._sealed, identities)
         self._lines = LineSource(self._age)
         if self._lines.next_line(len(VERSION_LINE) + 1) != VERSION_LINE:
             raise VaultFormatError("not a bundle of a version that is known here")
@@ -157,6 +164,7 @@ class Reader:
         """Forget the plaintext at hand."""
         self._lines.wipe()
         self._age.wipe()
+        self._sealed.wipe()
 
 
 class MemberSource:

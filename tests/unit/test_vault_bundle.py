@@ -112,6 +112,13 @@ def test_every_flip_and_cut_inside_the_encryption_is_refused(world):
     assert_none_opens(cuts(inside, step=151), opens)
 
 
+@pytest.mark.parametrize("begin", [b"", b"PK\x03\x04", b"age-encryption.org/v2\n", b"pandora-sealed/1" + bytes(64)])
+def test_what_anybody_can_see_is_no_bundle_is_told_so_and_how_one_is_made(world, begin):
+    with pytest.raises(VaultFormatError, match="does not begin as an age file") as told:
+        world.read(begin)
+    assert told.value.hint == "pandora vault export writes bundles"
+
+
 def test_a_signer_that_is_not_trusted_is_named_as_such(world):
     content = world.write({"n": b"x"})
     with pytest.raises(UntrustedSignerError):
