@@ -100,7 +100,8 @@ def workers(count: int = 1, dask: str = "") -> Iterator[None]:
         raise ConfigError(
             "Dask is not installed", where="--dask", hint="pip install 'pandora-console[dask]'"
         ) from error
-    with Client(dask), joblib.parallel_config(backend="dask"):
+    client = Client(dask)  # type: ignore[no-untyped-call,unused-ignore]
+    with client, joblib.parallel_config(backend="dask"):
         yield
 
 
