@@ -7,12 +7,14 @@ from typing import Any
 
 import msgspec
 
+from pandora_core.detect.assessment import Assessment, Figure, assessments_of
 from pandora_core.detect.incidents import Incident
 from pandora_core.detect.next_steps import NextSteps, next_steps_of
 from pandora_core.detect.story import StoryLine
 from pandora_core.detect.suppress import Suppression
 from pandora_core.model import Action, Contribution, Detection, Entity, iso
 from pandora_core.store.rows import (
+    WAITING,
     AlertDetail,
     AlertView,
     BadLineRow,
@@ -63,8 +65,36 @@ def alert_detail(detail: AlertDetail) -> Shape:
         "detections": [detection(found) for found in detail.detections],
         "events": [event(row) for row in detail.events],
         "actions": [action(done) for done in detail.actions],
+        "second_opinion": second_opinion(detail),
         "next_steps": steps(next_steps_of(detail.detections)),
     }
+
+
+def second_opinion(detail: AlertDetail) -> Shape:
+    """What the quantum model says of an alert, beside its classical control, and until when it is waited for."""
+    escalation = detail.escalation
+    waits = escalation is not None and escalation.state == WAITING
+    return {
+        "waiting_until": iso(escalation.deadline_us) if escalation is not None and waits else None,
+        "job": escalation.job_id if escalation is not None else None,
+        "assessments": [_assessment(found) for found in assessments_of(detail.actions)],
+    }
+
+
+def _assessment(found: Assessment) -> Shape:
+    sides = {"quantum": found.quantum, "exact": found.exact, "classical": found.control}
+    fields = ("why", "backend", "label", "job", "model", "seed", "shots")
+    return {
+        "outcome": found.outcome.value,
+        **{name: getattr(found, name) for name in fields},
+        "events": list(found.events),
+        **{name: _figure(figure) if figure else None for name, figure in sides.items()},
+    }
+
+
+def _figure(found: Figure) -> Shape:
+    fields: Shape = msgspec.to_builtins(found)
+    return {**fields, "novel": found.is_novel}
 
 
 def incident(found: Incident) -> Shape:

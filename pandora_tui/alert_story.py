@@ -13,6 +13,7 @@ from pandora_core.detect.triage import ACKNOWLEDGED, CLOSED, NEW
 from pandora_core.model import Action, Alert, EntityRef
 from pandora_core.store.rows import AlertDetail, AlertView, EventRow
 from pandora_tui.advice import advice
+from pandora_tui.opinion_lines import action_text, opinion
 from pandora_tui.style import Role, cell_width, fit, glyphs, safe_text, severity_mark
 from pandora_tui.widgets.lines import Line
 from pandora_tui.widgets.pieces import Piece, width_of
@@ -68,6 +69,8 @@ def story(detail: AlertDetail, width: int) -> list[Line]:
     lines += [*score(alert, width), []]
     for reason in alert.reasons:
         lines += _wrapped_bullet(reason, width)
+    if told := opinion(detail, width):
+        lines += [[], *told]
     lines += [[], *_labelled("ATT&CK", (*alert.techniques, *alert.tactics), width)]
     lines += [*_labelled("hosts", alert.hosts, width), *_labelled("users", alert.users, width)]
     lines += [*_others(detail, width)]
@@ -119,8 +122,8 @@ def event_line(row: EventRow, width: int) -> Line:
 
 def action_line(action: Action, width: int) -> Line:
     """Who did what when."""
-    who = safe_text(f"{action.actor}@{action.host}", 24)
-    text = safe_text(f"{action.kind.value} {action.value}".strip(), max(0, width - 13 - cell_width(who)))
+    who = safe_text(f"{action.actor}@{action.host}", max(4, min(24, width - 20)))
+    text = safe_text(action_text(action), max(0, width - 13 - cell_width(who)))
     return [Piece(f" {time_text(action.at_us)}  ", Role.MUTED), Piece(f"{who}  ", Role.MUTED), Piece(text)]
 
 

@@ -36,6 +36,8 @@ if TYPE_CHECKING:  # imported on the bridge's thread, after the first paint; sql
     from pandora_core.store.jobs import Jobs
     from pandora_core.store.operator import Operator
     from pandora_core.store.reader import Reader
+    from pandora_core.store.store import Store
+    from pandora_core.tier_standing import Standing
     from pandora_tui.job_story import JobDetail
 
 SLICE = 2_000
@@ -140,6 +142,7 @@ class Feed:
         self._opened: contextlib.ExitStack | None = None
         self._questions: tuple[Reader, Operator] | None = None
         self._jobs: Jobs | None = None
+        self._store: Store | None = None
         self._has_looked = False
         self._pid: int | None = None
         self._looked_s = float("-inf")
@@ -155,7 +158,7 @@ class Feed:
             try:
                 yield _Poll(self, changes)
             finally:
-                self._opened = self._questions = self._jobs = None
+                self._opened = self._questions = self._jobs = self._store = None
 
     def alert(self, alert_id: str) -> AlertDetail:
         """One alert in full."""
@@ -252,6 +255,16 @@ class Feed:
         read = None if result is None else msgspec.json.decode(result, type=JobResult)
         return JobDetail(job, jobs.position(job), read, jobs.log(job_id))
 
+    def tier(self) -> Standing:
+        """How the quantum tier stands: its model, budget and breakers."""
+        from pandora_core import bootstrap
+        from pandora_core.tier_standing import standing
+
+        self.prepare()
+        assert self._store is not None
+        rules = bootstrap.rules_of(bootstrap.settings_of(self.data))
+        return standing(self._store, self.data, rules, self.clock())
+
     def submit_job(self, file: str, kind: str, backend: str, shots: str) -> Job:
         """Put a job into the queue, as ``pandora jobs submit`` does.
 
@@ -332,6 +345,7 @@ class Feed:
 
             store = self._opened.enter_context(bootstrap.opened(self.data))
             self._questions, self._jobs = (Reader(store), bootstrap.operator_of(store)), Jobs(store)
+            self._store = store
 
     def _reading(self) -> Reader:
         return self._ready()[0]

@@ -108,9 +108,11 @@ class ChangeReader:
         )
 
     def _alerts(self, since: int) -> list[AlertView]:
-        """Alerts that changed or that somebody acted on."""
+        """Alerts that changed, that somebody acted on, or that a second opinion is waited for."""
         touched = self._rows(
-            "SELECT id FROM alerts WHERE change > ? UNION ALL SELECT subject FROM actions WHERE change > ?",
+            "SELECT id FROM alerts WHERE change > ? UNION ALL SELECT subject FROM actions WHERE change > ?"
+            " UNION ALL SELECT alert_id FROM escalations WHERE state = 'waiting' AND change > ?",
+            since,
             since,
             since,
         )

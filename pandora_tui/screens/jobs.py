@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -15,6 +15,7 @@ from pandora_tui.bridge import reason_of
 from pandora_tui.commands import bindings
 from pandora_tui.feed import JobsNow
 from pandora_tui.job_story import JobDetail, brief, heading
+from pandora_tui.opinion_lines import tier
 from pandora_tui.screens.base import PandoraScreen
 from pandora_tui.style import Role, safe_text
 from pandora_tui.widgets.dialogs import Blank, ConfirmDialog, FormDialog, TextDialog
@@ -23,7 +24,11 @@ from pandora_tui.widgets.job_table import JobTable
 from pandora_tui.widgets.lines import Line, Lines
 from pandora_tui.widgets.pieces import Piece
 
+if TYPE_CHECKING:
+    from pandora_core.tier_standing import Standing
+
 LOOK_S = 0.5
+TIER_S = 5.0
 
 _SUBMIT = (
     Blank("file", "file: OpenQASM 3, or JSON of another kind"),
@@ -43,6 +48,7 @@ class JobsScreen(PandoraScreen):
     JobsScreen {
         #jobs-body { height: 1fr; layout: vertical; }
         #job { height: 13; }
+        #tier { height: 4; }
         &.-wide #jobs-body { layout: horizontal; }
         &.-wide JobTable { width: 1fr; }
         &.-wide #job { width: 1fr; height: 1fr; border-left: solid $pandora-line; }
@@ -54,6 +60,7 @@ class JobsScreen(PandoraScreen):
         self._filter = ""
         self._change = -1
         self._detail: JobDetail | None = None
+        self._tier: Standing | None = None
         self._said = ""
         self._wish = Newest[str, JobDetail](self.ask, self._read, self._show, self._fail)
 
@@ -68,17 +75,21 @@ class JobsScreen(PandoraScreen):
                 Step("2", "see the alerts, which need no job"),
             ],
         )
+        yield Lines(self._tier_lines, id="tier")
         with Container(id="jobs-body"):
             yield JobTable(self.console.board)
             yield Lines(self._lines, id="job")
 
     def on_mount(self) -> None:
         self.query_one("#jobs-body").display = False
+        self.query_one("#tier").display = False
         self.set_interval(LOOK_S, self._look)
+        self.set_interval(TIER_S, self._look_at_tier)
 
     def on_screen_resume(self) -> None:
         self._change = -1
         self._look()
+        self._look_at_tier()
 
     def on_virtual_table_highlighted(self, event: JobTable.Highlighted) -> None:
         self._wish.want(None if event.key is None else str(event.key))
@@ -152,6 +163,17 @@ class JobsScreen(PandoraScreen):
         if table.cursor_key is not None:
             self._wish.want(str(table.cursor_key))
 
+    def _look_at_tier(self) -> None:
+        """Its budget and its breakers are of the present hour: they change with time, too."""
+        if self.is_current and self.console.feed is not None and self.console.bridge is not None:
+            self.ask(self.feed.tier, self._show_tier, lambda _: None)
+
+    def _show_tier(self, found: Standing) -> None:
+        self._tier = found
+        lines = self.query_one("#tier", Lines)
+        lines.display = bool(found.number)
+        lines.redraw()
+
     def _submit(self, values: dict[str, str] | None) -> None:
         if values is not None:
             self.ask(lambda: self.feed.submit_job(**values), self._say_submitted)
@@ -175,6 +197,9 @@ class JobsScreen(PandoraScreen):
     def _fail(self, _job_id: str, error: Exception) -> None:
         self._detail, self._said = None, reason_of(error)
         self.query_one("#job", Lines).redraw()
+
+    def _tier_lines(self, width: int, _height: int) -> list[Line]:
+        return [] if self._tier is None else tier(self._tier, width)
 
     def _lines(self, width: int, height: int) -> list[Line]:
         if self._detail is None:
