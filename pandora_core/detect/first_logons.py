@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
+from pandora_core.detect.addresses import is_address
 from pandora_core.detect.behaviour import Context, Fired, Route
 from pandora_core.detect.names import machine_of, place_of, user_name
 from pandora_core.detect.paths import Path, hosts_of, is_persons, logon_id_of, shown, source_of, target_of
+from pandora_core.detect.popularity import Popularity
 from pandora_core.detect.recent import Recent
 from pandora_core.detect.rounds import Rounds
 from pandora_core.detect.sessions import Session, SessionBehaviour, Sessions
@@ -35,6 +38,9 @@ ADMINISTRATOR_HISTORY_POINTS = 45.0
 ROUND_POINTS = 5.0
 """One more host on rounds that are customary, or that are as old as the log."""
 
+MANY_VISITORS = 5
+"""Hosts that logged on to a server before, from which on one more without administrator rights is no news."""
+
 CAPACITY = 50_000
 MAX_PATHS = 200_000
 
@@ -47,6 +53,8 @@ _TECHNIQUES = {_REMOTE_DESKTOP: "T1021.001", _SSH: "T1021.004"}
 _EVENTS_SHOWN = 6
 _ELEVATED = ("%%1842", "Yes")
 _AT_HOME = "the account is at home there: it was seen there first, the day before"
+_MANY_COME = "many hosts log on there, without administrator rights like this one"
+_TOLD_TWICE = "nothing new: the server's own log tells of it"
 _ANOTHER_ADDRESS = "nothing new: the same host had logged on there before, under another address"
 
 
@@ -104,6 +112,7 @@ class FirstLogons(SessionBehaviour):
         self._first_us = Recent(Path, int, max_paths)
         self._since_us = Recent(str, int, max_paths)
         self._rounds = Rounds(context.names, max_paths)
+        self._visitors = Popularity(max_paths)
         self._is_older = False
         self._privileged = Recent(_AtHost, bool, _MAX_PENDING)
         self._paths = Recent(_AtHost, list[Path], _MAX_PENDING)
@@ -135,12 +144,13 @@ class FirstLogons(SessionBehaviour):
             self._arrivals.mark_place(alias)
 
     def memory(self) -> bytes:
-        tables = [self._rounds.dump(), *(table.dump() for table in self._memory_tables())]
+        tables = [self._rounds.dump(), self._visitors.dump(), *(table.dump() for table in self._memory_tables())]
         return msgspec.msgpack.encode((self._is_older, tables))
 
     def recall(self, memory: bytes) -> None:
-        self._is_older, (rounds, *tables) = msgspec.msgpack.decode(memory, type=tuple[bool, list[bytes]])
+        self._is_older, (rounds, visitors, *tables) = msgspec.msgpack.decode(memory, type=tuple[bool, list[bytes]])
         self._rounds.load(rounds)
+        self._visitors.load(visitors)
         for table, dump in zip(self._memory_tables(), tables, strict=True):
             table.load(dump)
 
@@ -195,6 +205,7 @@ class FirstLogons(SessionBehaviour):
     def _use(self, path: Path, use: Use, event_id: int, at_us: int, count: int = 1) -> None:
         self._edges.add("logon", path.source, path.target, use.user, use.at_us, count)
         places = self._rounds.note(path, use.user, use.at_us)
+        places += self._visitors.add(path.target, path.source, use.at_us)
         first_us = self._first_us.get(path)
         forgotten = self._first_us.put(path, use.at_us if first_us is None else min(first_us, use.at_us))
         if first_us is None or use.at_us < first_us:
@@ -208,19 +219,36 @@ class FirstLogons(SessionBehaviour):
             self.renamed(place)
 
     def _mark_aliases(self, path: Path) -> None:
-        """A path is no news for the same host under another address."""
-        for alias in self._names.aliases(path.source):
-            other = Path(alias, path.target)
-            for arrival in self._arrivals.of(other):
-                self._arrivals.mark(other, arrival)
+        """A path is no news for the same host under another address, nor to it from where it is known by name."""
+        for source in (path.source, *self._names.aliases(path.source)):
+            for target in (path.target, *self._names.aliases(path.target)):
+                other = Path(source, target)
+                for arrival in self._arrivals.of(other):
+                    self._arrivals.mark(other, arrival)
 
     def _is_known(self, path: Path, arrival: Arrival, host: EntityRef) -> bool:
         """Whether the same host logged on there before, under another address."""
-        known = ((alias, self._first_us.get(Path(alias, path.target))) for alias in self._names.aliases(path.source))
         return any(
-            first_us is not None and first_us < arrival.first_us and self._names.entity_at(alias, first_us) == host
-            for alias, first_us in known
+            first_us < arrival.first_us and self._names.entity_at(source, first_us) == host
+            for source, first_us in self._told_from(path.target, self._names.aliases(path.source))
         )
+
+    def _is_told_twice(self, path: Path, arrival: Arrival, host: EntityRef, server: EntityRef) -> bool:
+        """Whether the server's own log tells of it, or told before, and a sensor only knows its address."""
+        if not is_address(path.target) or server.kind != "host":
+            return False
+        sources = (path.source, *self._names.aliases(path.source))
+        return any(
+            first_us <= arrival.first_us + FIRST_USES_US and self._names.entity_at(source, first_us) == host
+            for source, first_us in self._told_from(place_of(server.name), sources)
+        )
+
+    def _told_from(self, target: str, sources: Iterable[str]) -> Iterator[tuple[str, int]]:
+        """The places from which log-ons to a target are known, and since when."""
+        for source in sources:
+            first_us = self._first_us.get(Path(source, target))
+            if first_us is not None:
+                yield source, first_us
 
     def _arrive(self, path: Path, arrival: Arrival, use: Use, event_id: int, at_us: int) -> None:
         uses = sorted((*arrival.uses, use))
@@ -250,15 +278,19 @@ class FirstLogons(SessionBehaviour):
         for unplaced in self._unplaced.get(_AtHost(target, user_name(event.user or ""))) or ():
             unplaced.use.is_elevated |= unplaced.use.logon_id == logon_id
 
-    def _judged(self, path: Path, arrival: Arrival, host: EntityRef) -> tuple[float, str]:
+    def _judged(self, path: Path, arrival: Arrival, host: EntityRef, server: EntityRef) -> tuple[float, str]:
         """What an arrival is worth, and why it is no great news, if so."""
-        users = {use.user for use in arrival.uses}
+        users, at_us = {use.user for use in arrival.uses}, arrival.first_us
         if self._is_known(path, arrival, host):
             return 0.0, _ANOTHER_ADDRESS
-        if custom := self._rounds.custom_of(path, users, arrival.first_us, host):
+        if self._is_told_twice(path, arrival, host, server):
+            return 0.0, _TOLD_TWICE
+        if custom := self._rounds.custom_of(path, users, at_us, host):
             return ROUND_POINTS, custom
+        if not arrival.is_elevated and self._visitors.users(path.target, at_us) >= MANY_VISITORS:
+            return ROUND_POINTS, _MANY_COME
         points = _points(arrival)
-        if points > HISTORY_POINTS and self._rounds.is_at_home(path, users, arrival.first_us, host):
+        if points > HISTORY_POINTS and self._rounds.is_at_home(path, users, at_us, host):
             return HISTORY_POINTS, _AT_HOME
         return points, ""
 
@@ -274,7 +306,7 @@ class FirstLogons(SessionBehaviour):
         reasons.append(f"{amount(len(arrival.uses), 'log-on')}{many}{who} in the first hour: {ways}")
         if arrival.is_elevated:
             reasons.append(f"with administrator rights on {server.name}")
-        points, custom = self._judged(path, arrival, entity)
+        points, custom = self._judged(path, arrival, entity, server)
         reasons += [custom] if custom else []
         return Detection(
             id=arrival.id,

@@ -114,8 +114,9 @@ class Names:
         return self.spelled(claims[0]) if claims and len(claims) == 1 else None
 
     def aliases(self, place: str) -> set[str]:
-        """The other addresses that the hosts had, or were claimed to have, which had this one."""
-        return {other for name in self._names_of(place) for other in self._addresses.get(name, ())} - {place}
+        """The other places that stand for the hosts of a place: names, and addresses that they had or claimed."""
+        names = self._names_of(place) if is_address(place) else {place}
+        return {other for name in names for other in (name, *self._addresses.get(name, ()))} - {place}
 
     def entity_at(self, place: str, at_us: int) -> EntityRef:
         """Whose risk it is what happens at a place: a host where its name is known, else the address."""

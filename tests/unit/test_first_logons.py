@@ -10,6 +10,7 @@ from pandora_core.detect.first_logons import (
     ADMINISTRATOR_HISTORY_POINTS,
     ADMINISTRATOR_POINTS,
     HISTORY_POINTS,
+    MANY_VISITORS,
     POINTS,
     ROUND_POINTS,
     FirstLogons,
@@ -280,3 +281,30 @@ def test_an_administrator_at_the_own_desk_is_less_news_than_one_elsewhere() -> N
     new = windows_logon(at(later - 60), "10.0.0.7", "SRV-1", "adm.eve")
     newcomer = windows_logon(at(later), "10.0.0.7", "SRV-9", "adm.eve", is_elevated=True)
     assert points_of(start, watched, new, newcomer)["10.0.0.7", "SRV-9"] == ADMINISTRATOR_HISTORY_POINTS
+
+
+def sensed(at_us: int, source: str = "10.0.0.5", user: str = "alice") -> Event:
+    """A log-on as a sensor on the network tells it: the server is an address, and once was named."""
+    event = windows_logon(at_us, source, user=user)
+    return msgspec.structs.replace(
+        event, dataset="zeek.ntlm", host=None, destination_ip="10.0.0.6", destination_domain="WS-6", more={}
+    )
+
+
+def test_what_the_servers_own_log_tells_is_no_second_arrival() -> None:
+    for events in ([windows_logon(at()), sensed(at(seconds=1))], [sensed(at()), windows_logon(at(seconds=1))]):
+        told = [item.detection for item in firsts(*events)]
+        points = {one.reasons[-1].startswith("nothing new"): one.points for one in told}
+        assert points == {True: 0, False: POINTS}
+    (alone,) = firsts(sensed(at()))
+    assert alone.detection.points == POINTS
+
+
+def test_one_more_who_logs_on_where_many_do_is_little_news_without_administrator_rights() -> None:
+    crowd = [windows_logon(at(n), f"10.0.1.{n}", user=f"user{n}") for n in range(MANY_VISITORS)]
+    later = DAY_MIN + 60
+    found = points_of(*crowd, windows_logon(at(later)))
+    assert found["10.0.0.5", "WS-6"] == ROUND_POINTS
+    assert points_of(*crowd[1:], windows_logon(at(later)))["10.0.0.5", "WS-6"] == HISTORY_POINTS
+    elevated = windows_logon(at(later), is_elevated=True)
+    assert points_of(*crowd, elevated)["10.0.0.5", "WS-6"] == ADMINISTRATOR_HISTORY_POINTS
