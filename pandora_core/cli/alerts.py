@@ -9,6 +9,7 @@ import click
 from pandora_core import bootstrap, shapes
 from pandora_core.cli.advice import advice
 from pandora_core.cli.output import emit, json_option, say, table
+from pandora_core.cli.pseudonym_option import Naming, pseudonym_options
 from pandora_core.detect.assessment import assessments_of, summary
 from pandora_core.detect.next_steps import next_steps_of
 from pandora_core.detect.risk import whole_points
@@ -29,19 +30,22 @@ def alerts() -> None:
 @click.option("--limit", type=click.IntRange(1), default=None, help="At most so many.")
 @json_option
 @click.pass_obj
-def list_(data: Path | None, severity: str, state: str, limit: int | None, as_json: bool) -> None:
+@pseudonym_options
+def list_(data: Path | None, severity: str, state: str, limit: int | None, as_json: bool, naming: Naming) -> None:
     """Alerts by falling risk."""
     floor = Severity[severity.upper()]
     with bootstrap.reading(data) as reader:
         views = [v for v in reader.alerts() if v.alert.severity >= floor and _is_in(v, state)][:limit]
-    emit(shapes.listing(map(shapes.alert, views)), as_json, lambda: _table(views))
+    shape = naming.apply(shapes.listing(map(shapes.alert, views)), as_json=as_json)
+    emit(shape, as_json, lambda: _table(views))
 
 
 @alerts.command()
 @click.argument("alert_id")
 @json_option
 @click.pass_obj
-def show(data: Path | None, alert_id: str, as_json: bool) -> None:
+@pseudonym_options
+def show(data: Path | None, alert_id: str, as_json: bool, naming: Naming) -> None:
     """One alert: the score taken apart, its reasons, events and raw lines."""
     with bootstrap.reading(data) as reader:
         detail = reader.alert(alert_id)
@@ -49,7 +53,7 @@ def show(data: Path | None, alert_id: str, as_json: bool) -> None:
     shape = shapes.alert_detail(detail)
     for item in shape["events"]:
         item["event.original"] = raw[item["id"]].decode("utf-8", "replace") if item["id"] in raw else None
-    emit(shape, as_json, lambda: _story(detail))
+    emit(naming.apply(shape, as_json=as_json), as_json, lambda: _story(detail))
 
 
 @alerts.command()
@@ -126,11 +130,13 @@ def undo(data: Path | None, alert_id: str, as_json: bool) -> None:
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="File instead of standard output.")
 @json_option
 @click.pass_obj
-def export(data: Path | None, severity: str, output: Path | None, as_json: bool) -> None:
+@pseudonym_options
+def export(data: Path | None, severity: str, output: Path | None, as_json: bool, naming: Naming) -> None:
     """Every alert in full, one JSON object a line (with --json: one JSON list)."""
     floor = Severity[severity.upper()]
     with bootstrap.reading(data) as reader:
         found = [shapes.alert_detail(reader.alert(v.alert.id)) for v in reader.alerts() if v.alert.severity >= floor]
+    found = naming.apply(found)
     text = bootstrap.to_json(shapes.listing(found)) if as_json else "\n".join(map(bootstrap.to_json, found))
     if output is None:
         click.echo(text)

@@ -9,6 +9,7 @@ import click
 from pandora_core import bootstrap, shapes
 from pandora_core.cli.moments import moment_us
 from pandora_core.cli.output import emit, json_option, table
+from pandora_core.cli.pseudonym_option import Naming, pseudonym_options
 from pandora_core.model import Event, iso
 
 
@@ -29,6 +30,7 @@ def events() -> None:
 @click.option("--before", type=int, metavar="ID", help="Go on before this event: the 'next' of the last answer.")
 @json_option
 @click.pass_obj
+@pseudonym_options
 def search(
     data: Path | None,
     observable: str | None,
@@ -39,6 +41,7 @@ def search(
     limit: int,
     before: int | None,
     as_json: bool,
+    naming: Naming,
 ) -> None:
     """Events, newest first; OBSERVABLE is an address, host or user."""
     with bootstrap.reading(data) as reader:
@@ -54,7 +57,7 @@ def search(
     following = str(rows[-1].id) if len(rows) == limit else None
     lines = [(iso(r.event.at_us)[:19], r.event.dataset, _summary(r.event), f"{r.path}:{r.line_number}") for r in rows]
     emit(
-        shapes.listing(map(shapes.event, rows), following),
+        naming.apply(shapes.listing(map(shapes.event, rows), following), as_json=as_json),
         as_json,
         lambda: table(("time (UTC)", "dataset", "what", "line"), lines, "no such events"),
     )

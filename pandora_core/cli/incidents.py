@@ -9,6 +9,7 @@ import click
 from pandora_core import bootstrap, shapes
 from pandora_core.cli.advice import advice
 from pandora_core.cli.output import emit, json_option, plain, table
+from pandora_core.cli.pseudonym_option import Naming, pseudonym_options
 from pandora_core.detect.incidents import Incident
 from pandora_core.detect.next_steps import next_steps_of
 from pandora_core.detect.risk import whole_points
@@ -28,23 +29,27 @@ def incidents() -> None:
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="At most so many.")
 @json_option
 @click.pass_obj
-def list_(data: Path | None, severity: str, limit: int, as_json: bool) -> None:
+@pseudonym_options
+def list_(data: Path | None, severity: str, limit: int, as_json: bool, naming: Naming) -> None:
     """Incidents in the order of the queue: each shows something that those above it do not."""
     floor = Severity[severity.upper()]
     with bootstrap.reading(data) as reader:
         found = [incident for incident in reader.incidents() if incident.severity >= floor][:limit]
-    emit(shapes.listing(map(shapes.incident, found)), as_json, lambda: _table(found))
+    shape = naming.apply(shapes.listing(map(shapes.incident, found)), as_json=as_json)
+    emit(shape, as_json, lambda: _table(found))
 
 
 @incidents.command()
 @click.argument("incident_id")
 @json_option
 @click.pass_obj
-def show(data: Path | None, incident_id: str, as_json: bool) -> None:
+@pseudonym_options
+def show(data: Path | None, incident_id: str, as_json: bool, naming: Naming) -> None:
     """One incident: how it went, why it counts, and what to check next."""
     with bootstrap.reading(data) as reader:
         detail = reader.incident(incident_id)
-    emit(shapes.incident_detail(detail), as_json, lambda: _story(detail))
+    shape = naming.apply(shapes.incident_detail(detail), as_json=as_json)
+    emit(shape, as_json, lambda: _story(detail))
 
 
 def _table(found: list[Incident]) -> str:

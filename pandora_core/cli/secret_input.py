@@ -7,6 +7,7 @@ import functools
 import os
 import sys
 import termios
+from binascii import hexlify
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
@@ -119,6 +120,12 @@ def value_from(path: Path | None, descriptor: int | None, label: str) -> Secret:
     if descriptor is not None:
         return _from_descriptor(descriptor)
     return prompt(label)
+
+
+def made_up() -> Secret:
+    """A value that nobody has to think of or see: 256 random bits as hex digits."""
+    with Secret.random(32) as octets:
+        return Secret.absorb(hexlify(octets.view))
 
 
 def _passphrase(options: WayOptions, *, is_new: bool) -> Secret | None:

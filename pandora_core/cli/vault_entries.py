@@ -12,7 +12,7 @@ import click
 
 from pandora_core.cli import vault_shapes
 from pandora_core.cli.output import emit, json_option, plain
-from pandora_core.cli.secret_input import value_from
+from pandora_core.cli.secret_input import made_up, value_from
 from pandora_core.errors import ConfigError
 from pandora_core.vault.answers import EntryView, Field
 from pandora_core.vault.client import Client
@@ -36,6 +36,7 @@ class Given(NamedTuple):
     secret: tuple[str, ...] = ()
     value_file: Path | None = None
     value_fd: int | None = None
+    generate: bool = False
 
 
 def _value_options(command: Command) -> Command:
@@ -48,6 +49,7 @@ def _value_options(command: Command) -> Command:
 
     wrapped: Any = gathered
     for option in (
+        click.option("--generate", is_flag=True, help="Make the secret value here: 64 random hex digits, not shown."),
         click.option("--value-fd", type=int, metavar="N", help="Read the secret value from a file descriptor."),
         click.option(
             "--value-file", type=click.Path(path_type=Path), metavar="FILE", help="Read it from a file (mode 0600)."
@@ -158,8 +160,10 @@ def _fields(given: Given, main: str) -> Iterator[tuple[list[Field], tuple[str, .
     """The fields that are given and the names of those that are masked; the values are wiped afterwards."""
     hidden = given.secret or ((main,) if main else ())
     by_stream = given.value_file is not None or given.value_fd is not None
-    if by_stream and len(hidden) != 1:
-        raise ConfigError("--value-file and --value-fd give the value of one field", hint="name it with --secret")
+    if by_stream and given.generate:
+        raise ConfigError("a value is either made or given", hint="leave --generate out")
+    if (by_stream or given.generate) and len(hidden) != 1:
+        raise ConfigError("--value-file, --value-fd and --generate are for one field", hint="name it with --secret")
     with ExitStack() as held:
         fields = []
         for pair in given.shown:
@@ -168,7 +172,7 @@ def _fields(given: Given, main: str) -> Iterator[tuple[list[Field], tuple[str, .
                 raise ConfigError(f"--set {plain(name)} has no value", hint="--set FIELD=VALUE")
             fields.append(Field(name, held.enter_context(Secret.copy_of(text.encode()))))
         for name in hidden:
-            value = value_from(given.value_file, given.value_fd, name.capitalize())
+            value = made_up() if given.generate else value_from(given.value_file, given.value_fd, name.capitalize())
             fields.append(Field(name, held.enter_context(value)))
         yield fields, hidden
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pandora_core.cli.output import emit, json_option, plain, say, table
 from pandora_core.cli.secret_input import (
     WayOptions,
     credential_options,
+    made_up,
     make_identity,
     slot_options,
     value_from,
@@ -22,6 +24,7 @@ from pandora_core.errors import ConfigError, NotFoundError
 from pandora_core.vault.answers import EntryView, Field, SlotView
 from pandora_core.vault.client import Client
 from pandora_core.vault.protocol import Changes
+from pandora_core.vault.secret import Secret
 
 _ID_DIGITS = 8
 """So many of a slot's id are to be given at least."""
@@ -119,6 +122,7 @@ def recipients(client: Client, new_identity: Path | None, as_json: bool) -> None
     help="Read the new secret of NAME from a file (mode 0600).",
 )
 @click.option("--value-fd", type=int, metavar="N", help="Read the new secret of NAME from a file descriptor.")
+@click.option("--generate", is_flag=True, help="Make the new secret of NAME here: 64 random hex digits, not shown.")
 @click.option(
     "--also-key-file",
     "also",
@@ -136,6 +140,7 @@ def rotate(
     what: str | None,
     value_file: Path | None,
     value_fd: int | None,
+    generate: bool,
     also: tuple[Path, ...],
     way: WayOptions,
     as_json: bool,
@@ -144,7 +149,11 @@ def rotate(
     if (name is None) == (what is None):
         raise ConfigError("say what to rotate", hint="NAME, --epoch, --master or --signing-key")
     if name is not None:
-        entry = _rotate_entry(client, name, value_file, value_fd)
+        if generate and (value_file is not None or value_fd is not None):
+            raise ConfigError("a value is either made or given", hint="leave --generate out")
+        entry = _rotate_entry(
+            client, name, lambda label: made_up() if generate else value_from(value_file, value_fd, label)
+        )
         emit(vault_shapes.entry(entry), as_json, lambda: f"{plain(entry.name)}: version {entry.version}")
         return
     if what == "master":
@@ -158,11 +167,11 @@ def rotate(
         say(f"slot {slot.id} ({slot.type}, {plain(slot.label)}) could not be kept: add it again")
 
 
-def _rotate_entry(client: Client, name: str, value_file: Path | None, value_fd: int | None) -> EntryView:
+def _rotate_entry(client: Client, name: str, read: Callable[[str], Secret]) -> EntryView:
     entry = next((each for each in client.entries() if each.name == name), None)
     if entry is None or not entry.main_field:
         raise NotFoundError(f"no entry {plain(name)!r} with a secret", hint="pandora vault list")
-    with value_from(value_file, value_fd, f"New {entry.main_field}") as value:
+    with read(f"New {entry.main_field}") as value:
         shown = () if entry.main_field in entry.hidden else (entry.main_field,)
         return client.edit(name, Changes(shown=shown), [Field(entry.main_field, value)])
 
