@@ -21,9 +21,19 @@ Pairs = NDArray[np.int64]
 Cells = NDArray[np.int64]
 
 MOST_ZOOM, LEAST_ZOOM = 64.0, 0.5
+ROOM = 24
+"""So many cells there are to each mark that stands out: what stands closer cannot be read, and costs much to send."""
+
 _BLANK = 0x2800
-_DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], dtype=np.uint8)
+_SPACE = ord(" ")
+_BITS = ((0, 0), (1, 0), (2, 0), (0, 1), (1, 1), (2, 1), (3, 0), (3, 1))
+"""Row and column of the dot of each bit of a braille character."""
+
+_DOTS_OF = ("·", ".")
+_LEAST_LOUD = 24
 _MARGIN = 0.04
+_ROLES = tuple(Role)
+_NUMBERS = {role: number for number, role in enumerate(_ROLES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +79,48 @@ class Mark(NamedTuple):
     label: str = ""
 
 
-def draw(
-    points: Points, layers: Sequence[Layer], marks: Iterable[Mark], view: View, width: int, height: int
-) -> list[Line]:
-    """The lines of a canvas of ``width`` by ``height`` cells."""
+class Marks(NamedTuple):
+    """Marks as arrays, the least rank first, for frames that follow each other."""
+
+    hosts: NDArray[np.int64]
+    glyphs: NDArray[np.uint32]
+    roles: NDArray[np.uint8]
+    labelled: tuple[Mark, ...] = ()
+
+    @classmethod
+    def of(cls, marks: Iterable[Mark]) -> Marks:
+        """From marks in any order."""
+        known = sorted(marks, key=lambda mark: mark.rank)
+        return cls(
+            np.array([mark.host for mark in known], dtype=np.int64),
+            np.array([ord(mark.glyph) for mark in known], dtype=np.uint32),
+            np.array([_NUMBERS[mark.role] for mark in known], dtype=np.uint8),
+            tuple(mark for mark in reversed(known) if mark.label),
+        )
+
+    def and_over_them(self, mark: Mark) -> Marks:
+        """With one more mark, which lies over all of these."""
+        one = Marks.of([mark])
+        return Marks(
+            np.concatenate([self.hosts, one.hosts]),
+            np.concatenate([self.glyphs, one.glyphs]),
+            np.concatenate([self.roles, one.roles]),
+            (*one.labelled, *(other for other in self.labelled if other.host != mark.host)),
+        )
+
+
+def draw(points: Points, layers: Sequence[Layer], marks: Marks, view: View, width: int, height: int) -> list[Line]:
+    """The lines of a canvas of ``width`` by ``height`` cells.
+
+    Of the marks in view those with the greatest rank stand out, one to each :data:`ROOM` cells; the others are quiet
+    dots. The nearer one looks, the more of them stand out.
+    """
     if width <= 0 or height <= 0:
         return []
-    text, roles = _drawn_layers(points, layers, view, width, height)
-    _put_marks(text, roles, cells_of(points, view, width, height), marks)
-    return [_line(row, its) for row, its in zip(text, roles, strict=True)]
+    canvas = _Canvas(width, height)
+    canvas.draw_layers(_placed(points, view, width, height), layers)
+    canvas.put_marks(cells_of(points, view, width, height), marks)
+    return canvas.lines()
 
 
 def cells_of(points: Points, view: View, width: int, height: int) -> Cells:
@@ -103,23 +146,65 @@ def _placed(points: Points, view: View, width: int, height: int) -> Points:
     return placed
 
 
-def _drawn_layers(
-    points: Points, layers: Sequence[Layer], view: View, width: int, height: int
-) -> tuple[list[list[str]], list[list[Role]]]:
-    """The characters and roles of all cells, hosts left out."""
-    size = np.array([2 * width, 4 * height])
-    dots_of = _placed(points, view, width, height) * np.array([2, 4])
-    codes, top = np.zeros((height, width), dtype=np.uint8), np.full((height, width), -1)
-    for number, layer in enumerate(layers):
-        most = round(layer.share * float(size.prod()))
-        found = _packed(_dots(dots_of, layer.pairs, size, most), width, height)
-        codes |= found
-        top[found > 0] = number
-    known = [layer.role for layer in layers]
-    roles = [[known[number] if number >= 0 else Role.TEXT for number in row] for row in top.tolist()]
-    if glyphs() is ASCII:
-        return [["." if code else " " for code in row] for row in codes.tolist()], roles
-    return [[chr(_BLANK | code) if code else " " for code in row] for row in codes.tolist()], roles
+class _Canvas:
+    """Characters and roles cell by cell, rows first."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self._width, self._height = width, height
+        self._codes = np.full((height, width), _SPACE, dtype=np.uint32)
+        self._roles = np.full((height, width), _NUMBERS[Role.FAINT], dtype=np.uint8)
+
+    def draw_layers(self, placed: Points, layers: Sequence[Layer]) -> None:
+        size = np.array([2 * self._width, 4 * self._height])
+        points = placed * np.array([2, 4])
+        dots = np.zeros((self._height, self._width), dtype=np.uint8)
+        for layer in layers:
+            most = round(layer.share * float(size.prod()))
+            found = _packed(_dots(points, layer.pairs, size, most), self._width, self._height)
+            dots |= found
+            self._roles[found > 0] = _NUMBERS[layer.role]
+        drawn = dots > 0
+        self._codes[drawn] = ord(".") if glyphs() is ASCII else _BLANK | dots[drawn].astype(np.uint32)
+
+    def put_marks(self, cells: Cells, marks: Marks) -> None:
+        """Hosts over lines, those that matter most on top; then their labels, where no other one stands."""
+        columns, rows = cells[marks.hosts].T if len(cells) else np.zeros((2, 0), dtype=np.int64)
+        seen = np.flatnonzero((columns >= 0) & (columns < self._width) & (rows >= 0) & (rows < self._height))
+        quiet, loud = np.split(seen, [max(len(seen) - max(self._width * self._height // ROOM, _LEAST_LOUD), 0)])
+        self._codes[rows[quiet], columns[quiet]] = ord(_DOTS_OF[glyphs() is ASCII])
+        self._roles[rows[quiet], columns[quiet]] = _NUMBERS[Role.FAINT]
+        self._codes[rows[loud], columns[loud]] = marks.glyphs[loud]  # of several in one cell the last one stays
+        self._roles[rows[loud], columns[loud]] = marks.roles[loud]
+        taken = np.zeros((self._height, self._width), dtype=bool)
+        taken[rows[loud], columns[loud]] = True
+        for mark in marks.labelled:
+            column, row = cells[mark.host].tolist()
+            if 0 <= column < self._width and 0 <= row < self._height:
+                self._put_label(taken, mark, column, row)
+
+    def _put_label(self, taken: NDArray[np.bool_], mark: Mark, column: int, row: int) -> None:
+        """Right of the mark, else left of it, else nowhere. Wide characters are left out: they break the grid."""
+        label = "".join(character for character in mark.label if cell_width(character) == 1)
+        for start in (column + 2, column - 1 - len(label)):
+            end = start + len(label)
+            if start < 0 or end > self._width or taken[row, start:end].any():
+                continue
+            for number, character in enumerate(f" {label} ", start - 1):  # a space at both ends, if there is room
+                if 0 <= number < self._width and not taken[row, number]:
+                    self._codes[row, number], self._roles[row, number] = ord(character), _NUMBERS[mark.role]
+            taken[row, max(start - 1, 0) : end + 1] = True
+            return
+
+    def lines(self) -> list[Line]:
+        """Cells of one role as one piece; what is empty goes with what stands left of it."""
+        roles = self._spread_roles()
+        texts = self._codes.view(f"U{self._width}")[:, 0].tolist()
+        return [_line(text.ljust(self._width), row) for text, row in zip(texts, roles, strict=True)]
+
+    def _spread_roles(self) -> NDArray[np.uint8]:
+        place = np.where(self._codes == _SPACE, 0, np.arange(self._width))
+        spread: NDArray[np.uint8] = np.take_along_axis(self._roles, np.maximum.accumulate(place, axis=1), axis=1)
+        return spread
 
 
 def _dots(points: Points, pairs: Pairs, size: NDArray[np.int64], most: int) -> NDArray[np.int64]:
@@ -149,54 +234,17 @@ def _clipped(start: Points, way: Points, size: NDArray[np.int64]) -> tuple[Point
 
 
 def _packed(dots: NDArray[np.int64], width: int, height: int) -> NDArray[np.uint8]:
-    grid = np.zeros((4 * height, 2 * width), dtype=bool)
-    grid[dots[:, 1], dots[:, 0]] = True
-    cells = grid.reshape(height, 4, width, 2)
-    packed: NDArray[np.uint8] = np.einsum("hrwc,rc->hw", cells, _DOTS, dtype=np.uint8, casting="unsafe")
-    return packed
+    """The dots of each cell as the bits of its braille character."""
+    grid = np.zeros((height, 4, width, 2), dtype=bool)
+    grid[dots[:, 1] >> 2, dots[:, 1] & 3, dots[:, 0] >> 1, dots[:, 0] & 1] = True
+    packed: NDArray[np.uint8] = np.packbits(
+        np.stack([grid[:, row, :, column] for row, column in _BITS], axis=-1), axis=-1, bitorder="little"
+    )
+    return packed[:, :, 0]
 
 
-def _put_marks(text: list[list[str]], roles: list[list[Role]], cells: Cells, marks: Iterable[Mark]) -> None:
-    """Hosts over lines, those that matter most on top; then their labels, where no mark or label stands."""
-    height, width = len(text), len(text[0])
-    places = cells.tolist()
-    seen = [mark for mark in marks if 0 <= places[mark.host][0] < width and 0 <= places[mark.host][1] < height]
-    seen.sort(key=lambda mark: mark.rank)
-    taken: set[tuple[int, int]] = set()
-    for mark in seen:
-        column, row = places[mark.host]
-        text[row][column], roles[row][column] = mark.glyph, mark.role
-        taken.add((column, row))
-    for mark in reversed(seen):
-        if mark.label:
-            _put_label(text, roles, taken, mark, *places[mark.host])
-
-
-def _put_label(
-    text: list[list[str]],
-    roles: list[list[Role]],
-    taken: set[tuple[int, int]],
-    mark: Mark,
-    column: int,
-    row: int,
-) -> None:
-    """Right of the mark, else left of it, else nowhere. Wide characters are left out: they would break the grid."""
-    label = "".join(character for character in mark.label if cell_width(character) == 1)
-    for start in (column + 2, column - 1 - len(label)):
-        cells = [(start + number, row) for number in range(-1, len(label) + 1)]
-        if start >= 0 and start + len(label) <= len(text[0]) and taken.isdisjoint(set(cells) - {(column, row)}):
-            for number, character in enumerate(f" {label} ", start - 1):  # a space at both ends, where no mark stands
-                if 0 <= number < len(text[0]) and (number, row) not in taken:
-                    text[row][number], roles[row][number] = character, mark.role
-            taken.update(cells)
-            return
-
-
-def _line(text: list[str], roles: list[Role]) -> Line:
+def _line(text: str, roles: NDArray[np.uint8]) -> Line:
     """Cells of one role as one piece."""
-    line, start = [], 0
-    for end in range(1, len(text) + 1):
-        if end == len(text) or roles[end] is not roles[start]:
-            line.append(Piece("".join(text[start:end]), roles[start]))
-            start = end
-    return line
+    ends = [*(np.flatnonzero(roles[1:] != roles[:-1]) + 1).tolist(), len(text)]
+    starts = [0, *ends[:-1]]
+    return [Piece(text[start:end], _ROLES[roles[start]]) for start, end in zip(starts, ends, strict=True)]

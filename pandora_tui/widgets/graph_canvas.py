@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -13,7 +13,7 @@ from pandora_tui.widgets.lines import Line, Lines
 from pandora_tui.widgets.pieces import Piece
 
 if TYPE_CHECKING:  # NumPy is imported by the errand that makes the first picture
-    from pandora_tui.raster import Layer, Mark, View
+    from pandora_tui.raster import Layer, Mark, Marks, View
     from pandora_tui.surveyor import Picture
 
 QUIET_SHARE = 0.08
@@ -46,13 +46,14 @@ class GraphCanvas(Lines, can_focus=True):
         self.move = -1
         self.chances: Mapping[str, float] | None = None
         self._view: View | None = None
-        self._drawn: tuple[list[Layer], list[Mark]] | None = None
+        self._marked: Marks | None = None
+        self._drawn: tuple[list[Layer], Marks] | None = None
 
     def show(self, picture: Picture) -> None:
         """Draw another picture, from where one looks now."""
         from pandora_tui.raster import View
 
-        self.picture = picture
+        self.picture, self._marked = picture, None
         self._view = self._view or View()
         self._changed()
 
@@ -65,7 +66,7 @@ class GraphCanvas(Lines, can_focus=True):
     def lay_over(self, chances: Mapping[str, float] | None) -> None:
         """Show a chance at every host in place of its risk; ``None`` takes it away."""
         if chances is not self.chances:
-            self.chances = chances
+            self.chances, self._marked = chances, None
             self._changed()
 
     def pan(self, x: float, y: float) -> None:
@@ -125,7 +126,7 @@ class GraphCanvas(Lines, can_focus=True):
         from pandora_tui.raster import draw
 
         if self._drawn is None:
-            self._drawn = self._layers(self.picture), list(self._marks(self.picture))
+            self._drawn = self._layers(self.picture), self._marks(self.picture)
         layers, marks = self._drawn
         return draw(self.picture.points, layers, marks, self._view, width, height)
 
@@ -148,29 +149,40 @@ class GraphCanvas(Lines, can_focus=True):
             layers.append(Layer(chosen, Role.CRITICAL))
         return layers
 
-    def _marks(self, picture: Picture) -> Iterator[Mark]:
+    def _marks(self, picture: Picture) -> Marks:
+        """A mark for each host, and over them the chosen one."""
+        from pandora_tui.raster import Mark, Marks
+
+        if self._marked is None:
+            named = self._named(picture)
+            self._marked = Marks.of(
+                self._mark(picture, number, host, named) for number, host in enumerate(picture.hosts)
+            )
+        at = picture.index.get(self.chosen)
+        if at is None:
+            return self._marked
+        label = self._label(self.chosen)
+        return self._marked.and_over_them(Mark(at, glyphs().cursor, Role.STRONG, label=label))
+
+    def _mark(self, picture: Picture, number: int, host: str, named: set[str]) -> Mark:
         from pandora_tui.raster import Mark
         from pandora_tui.surveyor import severity_of_bits
 
-        named = self._named(picture)
-        levels = _ASCII_LEVELS if glyphs() is ASCII else _BRAILLE_LEVELS
-        for number, host in enumerate(picture.hosts):
-            label = safe_text(host, LABEL) if host in named else ""
-            if self.chances is not None:
-                chance = self.chances.get(host, 0.0)
-                level = next((level for floor, level in _LEVELS if chance >= floor), 0)
-                glyph, role, rank = levels[level], _LEVEL_ROLES[level], chance
-                label = f"{label} {chance:.0%}" if label and chance >= 0.005 else label
-            else:
-                bits = picture.bits.get(host, 0.0)
-                mark = severity_mark(severity_of_bits(bits))
-                glyph, role, rank = mark.glyph, mark.role, bits
-                if host in picture.jewels:
-                    glyph, rank = ("#" if glyphs() is ASCII else "⌂"), rank + 1
-            if host == self.chosen:
-                glyph, role, rank = glyphs().cursor, Role.STRONG, float("inf")
-                label = label or safe_text(host, LABEL)
-            yield Mark(number, glyph, role, rank, label)
+        label = self._label(host) if host in named else ""
+        if self.chances is not None:
+            chance = self.chances.get(host, 0.0)
+            level = next((level for floor, level in _LEVELS if chance >= floor), 0)
+            levels = _ASCII_LEVELS if glyphs() is ASCII else _BRAILLE_LEVELS
+            return Mark(number, levels[level], _LEVEL_ROLES[level], chance, label)
+        bits = picture.bits.get(host, 0.0)
+        mark = severity_mark(severity_of_bits(bits))
+        if host in picture.jewels:
+            return Mark(number, "#" if glyphs() is ASCII else "⌂", mark.role, bits + 1, label)
+        return Mark(number, mark.glyph, mark.role, bits, label)
+
+    def _label(self, host: str) -> str:
+        chance = self.chances.get(host, 0.0) if self.chances is not None else 0.0
+        return f"{safe_text(host, LABEL)} {chance:.0%}" if chance >= 0.005 else safe_text(host, LABEL)
 
     def _named(self, picture: Picture) -> set[str]:
         """Hosts that are labelled: of a walk the likeliest, else what must not fall and who made the first moves."""

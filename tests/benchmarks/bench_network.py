@@ -1,29 +1,34 @@
 """Measures the Network screen in a real pseudo-terminal: from a key that pans or zooms to the frame that it makes.
 
-    python -m tests.benchmarks.bench_network [--hosts 2000] [--keys 60] [--size 160x48]
+    python -m tests.benchmarks.bench_network [--hosts 2000] [--keys 60] [--size 160x48 --size 80x24]
 
 Aims: at most 50 ms a key and at least ten frames a second with 2,000 hosts. ``draw`` is the drawing alone, without a
-terminal. A frame is over when the console has been silent for 20 ms, which is not counted.
+terminal. A frame is over when the console has been silent for 20 ms, which is not counted. ``cpu_ms`` is the
+processor time of the whole console for a key, which other work on the machine hardly changes. A bare Textual app is
+pressed the same keys in the same run: one that changes a line, and one that changes every cell.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from pandora_core.store.sqlite import FILE_NAME
 from pandora_core.store.store import Store
 from pandora_core.store.writer import Batch, Writer, event_tuple
-from pandora_tui.raster import Layer, Mark, View, draw
+from pandora_tui.raster import Layer, Mark, Marks, View, draw
 from pandora_tui.style import Role
 from tests.tui.networked import large, large_log_ons
 from tests.tui.ptyrun import PtyRun
 
 APP = Path(__file__).parent / "network_app.py"
+BARE = Path(__file__).parent / "key_app.py"
 KEYS = {"right": "\x1b[C", "nearer": "+", "left": "\x1b[D", "farther": "-", "tab": "\t"}
 """In an order that comes back to where it began: at an edge a key would change nothing."""
 
@@ -32,19 +37,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hosts", type=int, default=2_000)
     parser.add_argument("--keys", type=int, default=60)
-    parser.add_argument("--size", default="160x48")
+    parser.add_argument("--size", action="append", help="columns x rows; may be given more than once")
     arguments = parser.parse_args()
-    columns, rows = map(int, arguments.size.split("x"))
-    print(json.dumps(drawing(arguments.hosts, columns * 2 // 3, rows - 4)))
+    sizes = [tuple(map(int, size.split("x"))) for size in arguments.size or ["160x48"]]
     with tempfile.TemporaryDirectory() as name:
         fill(Path(name), arguments.hosts)
-        print(json.dumps(keys(Path(name), arguments.keys, columns, rows)))
+        for columns, rows in sizes:
+            print(json.dumps(drawing(arguments.hosts, columns * 2 // 3, rows - 4)))
+            for words in ([], ["whole"]):
+                print(json.dumps(bare(words, arguments.keys, columns, rows)))
+            print(json.dumps(keys(Path(name), arguments.keys, columns, rows)), flush=True)
 
 
 def drawing(hosts: int, width: int, height: int) -> dict[str, object]:
     """Milliseconds to make all lines of a canvas, whole and nearer."""
     picture = large(hosts)
-    marks = [Mark(number, "·", Role.LOW) for number in range(hosts)]
+    marks = Marks.of(Mark(number, "·", Role.LOW) for number in range(hosts))
     layers = [Layer(picture.pairs, Role.FAINT, 0.08)]
     found: dict[str, object] = {"hosts": hosts, "pairs": len(picture.pairs)}
     for zoom in (1.0, 4.0, 32.0):
@@ -65,35 +73,61 @@ def fill(folder: Path, hosts: int) -> None:
 
 
 def keys(folder: Path, presses: int, columns: int, rows: int) -> dict[str, object]:
-    """Latencies of keys by what they do, and bytes a frame."""
+    """Latencies of keys by what they do, processor time and bytes a key."""
     with PtyRun([sys.executable, str(APP), str(folder)], columns, rows, {}) as run:
         run.wait_for_text("Ranked moves", 120)
         run.wait_for_quiet(1.0)
-        took: dict[str, list[float]] = {name: [] for name in KEYS}
-        sent = len(run.output)
-        for _ in range(max(presses // len(KEYS), 3)):
-            for name, key in KEYS.items():
-                took[name].append(press_ms(run, key))
-        written = len(run.output) - sent
-        run.send("q")
-        run.wait()
+        return {"size": f"{columns}x{rows}", **pressed(run, presses, KEYS)}
+
+
+def bare(words: list[str], presses: int, columns: int, rows: int) -> dict[str, object]:
+    """The same of a bare Textual app."""
+    with PtyRun([sys.executable, str(BARE), *words], columns, rows, {}) as run:
+        run.wait_for_text("a bare Textual app", 60)
+        run.wait_for_quiet(1.0)
+        name = "bare app, every cell" if words else "bare app, a line"
+        return {"size": f"{columns}x{rows}", **pressed(run, presses, {name: "x"})}
+
+
+def pressed(run: PtyRun, presses: int, wanted: Mapping[str, str]) -> dict[str, object]:
+    took: dict[str, list[float]] = {name: [] for name in wanted}
+    rounds = max(presses // len(wanted), 3)
+    chunks, cpu_s = len(run.chunks), cpu_seconds(run)
+    for _ in range(rounds):
+        for name, key in wanted.items():
+            took[name].append(press_ms(run, key))
+    cpu_ms = (cpu_seconds(run) - cpu_s) * 1_000 / (rounds * len(wanted))
+    written = sum(len(data) for _, data in run.chunks[chunks:])
+    run.send("q")
+    run.wait()
     latencies = {
         name: {"p50": round(sorted(ms)[len(ms) // 2], 1), "p95": round(sorted(ms)[int(len(ms) * 0.95)], 1)}
         for name, ms in took.items()
     }
     slowest = max(latency["p50"] for latency in latencies.values())
-    return {"ms": latencies, "frames_per_s": round(1_000 / slowest, 1), "bytes_per_key": round(written / presses)}
+    return {
+        "ms": latencies,
+        "frames_per_s": round(1_000 / slowest, 1),
+        "cpu_ms": round(cpu_ms, 1),
+        "bytes_per_key": round(written / (rounds * len(wanted))),
+    }
+
+
+def cpu_seconds(run: PtyRun) -> float:
+    """Processor time of the program so far (Linux)."""
+    fields = Path(f"/proc/{run.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def press_ms(run: PtyRun, key: str) -> float:
     """Milliseconds from a key to the last output of the frame that it makes; none where nothing changes."""
     run.read_for(0.15)
-    seen, since = len(run.output), time.perf_counter()
+    seen, since = len(run.chunks), time.perf_counter()
     run.send(key)
-    run.read_until(lambda: len(run.output) > seen, 0.5)
-    last, size = time.perf_counter(), len(run.output)
-    while run.read_until(lambda: len(run.output) > size, 0.02):  # noqa: B023 - asked at once
-        last, size = time.perf_counter(), len(run.output)
+    run.read_until(lambda: len(run.chunks) > seen, 0.5)
+    last, size = time.perf_counter(), len(run.chunks)
+    while run.read_until(lambda: len(run.chunks) > size, 0.02):  # noqa: B023 - asked at once
+        last, size = time.perf_counter(), len(run.chunks)
     return (last - since) * 1_000
 
 

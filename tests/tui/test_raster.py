@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pandora_tui.raster import Layer, Mark, View, cells_of, draw, nearest
+from pandora_tui.raster import ROOM, Layer, Mark, Marks, View, cells_of, draw, nearest
 from pandora_tui.style import Role
 
 POINTS = np.array([[0.0, 0.5], [1.0, 0.5], [0.5, 0.0]])
@@ -15,7 +15,7 @@ PAIRS = np.array([[0, 1]])
 
 
 def text(view: View, marks: list[Mark] | None = None, width: int = 20, height: int = 5) -> list[str]:
-    lines = draw(POINTS, [Layer(PAIRS, Role.FAINT)], marks or [], view, width, height)
+    lines = draw(POINTS, [Layer(PAIRS, Role.FAINT)], Marks.of(marks or []), view, width, height)
     return ["".join(piece.text for piece in line) for line in lines]
 
 
@@ -40,14 +40,43 @@ def test_a_wide_character_in_a_label_does_not_shift_the_line() -> None:
 def test_of_two_hosts_in_one_cell_the_riskier_is_seen() -> None:
     points = np.array([[0.5, 0.5], [0.5, 0.5]])
     marks = [Mark(0, "▲", Role.HIGH, 9), Mark(1, "·", Role.LOW, 1)]
-    lines = draw(points, [], marks, View(), 9, 3)
+    lines = draw(points, [], Marks.of(marks), View(), 9, 3)
     assert "▲" in "".join(piece.text for line in lines for piece in line)
+
+
+def test_of_many_hosts_the_riskiest_stand_out_and_nearer_more_of_them() -> None:
+    points = np.random.default_rng(2).random((2_000, 2))
+    marks = Marks.of(Mark(number, "▲", Role.HIGH, number) for number in range(2_000))
+
+    def loud(view: View) -> int:
+        drawn = draw(points, [], marks, view, 96, 24)
+        return sum(piece.text.count("▲") for line in drawn for piece in line)
+
+    assert 0.7 * 96 * 24 / ROOM < loud(View()) <= 96 * 24 / ROOM
+    in_view = cells_of(points, View(zoom=8.0), 96, 24)
+    there = ((in_view >= 0) & (in_view < [96, 24])).all(axis=1).sum()
+    assert 0.8 * there < loud(View(zoom=8.0)) <= there
+
+
+def test_the_chosen_host_lies_over_all_others_and_is_labelled_once() -> None:
+    points = np.array([[0.5, 0.5], [0.5, 0.5]])
+    marks = Marks.of([Mark(0, "▲", Role.HIGH, 9, "WS-1"), Mark(1, "·", Role.LOW, 1)])
+    marks = marks.and_over_them(Mark(0, "▸", Role.STRONG, 0, "WS-1"))
+    drawn = "".join(piece.text for line in draw(points, [], marks, View(), 30, 3) for piece in line)
+    assert "▸" in drawn
+    assert "▲" not in drawn
+    assert drawn.count("WS-1") == 1
+
+
+def test_what_is_empty_makes_no_pieces_of_its_own() -> None:
+    line = draw(POINTS, [], Marks.of([Mark(0, "▲", Role.HIGH), Mark(1, "·", Role.HIGH)]), View(), 60, 5)[2]
+    assert [piece.role for piece in line] == [Role.FAINT, Role.HIGH]
 
 
 def test_quiet_lines_stop_where_their_share_of_the_canvas_is_full() -> None:
     rng = np.random.default_rng(1)
     points, pairs = rng.random((300, 2)), rng.integers(0, 300, (3_000, 2))
-    lines = draw(points, [Layer(pairs, Role.FAINT, 0.05)], [], View(), 80, 24)
+    lines = draw(points, [Layer(pairs, Role.FAINT, 0.05)], Marks.of([]), View(), 80, 24)
     filled = sum(character != " " for line in lines for piece in line for character in piece.text)
     assert 0 < filled <= 0.05 * 80 * 24 * 8
 
