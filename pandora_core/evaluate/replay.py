@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pandora_core.detect import risk
+from pandora_core.detect.addresses import is_internal
 from pandora_core.detect.alerts import OPEN_RISK
 from pandora_core.detect.incidents import Incident
 from pandora_core.engine import Engine, EngineOptions
 from pandora_core.evaluate.truth import Stage, Truth
 from pandora_core.ingest.recognise import formats
 from pandora_core.ingest.tail import SourceSpec
-from pandora_core.model import Alert, Detection, Severity
+from pandora_core.model import DAY_US, Alert, Detection, Severity
 from pandora_core.service import read_once
 from pandora_core.store.reader import Reader
 from pandora_core.store.sqlite import FILE_NAME
@@ -91,11 +92,20 @@ class Run:
     """By attack: only what would have opened an alert on its own."""
     stage_of_event: dict[int, int] = field(default_factory=dict)
     hosts: set[str] = field(default_factory=set)
+    days_of_hosts: set[tuple[str, int]] = field(default_factory=set)
+    """Who told something on which day (since the epoch), by the host's name."""
+    days_of_addresses: set[tuple[str, int]] = field(default_factory=set)
+    """The same by the addresses of our networks that something came from."""
     first_us: int | None = None
     last_us: int | None = None
     events: int = 0
     bad_lines: int = 0
     seconds: float = 0.0
+
+    @property
+    def host_days(self) -> set[tuple[str, int]]:
+        """Days on which a host was heard of: by name where hosts tell their names, else by address."""
+        return self.days_of_hosts or self.days_of_addresses
 
 
 def replay(folder: Path, truth: Truth, data: Path, clock: Callable[[], int]) -> Run:
@@ -178,6 +188,9 @@ class _Watch:
                 run.stage_of_event[number] = self._place[id(stage)]
             if host is not None:
                 run.hosts.add(host)
+                run.days_of_hosts.add((host, at_us // DAY_US))
+            elif source is not None and is_internal(source):
+                run.days_of_addresses.add((source, at_us // DAY_US))
             run.first_us = at_us if run.first_us is None or at_us < run.first_us else run.first_us
             run.last_us = at_us if run.last_us is None or at_us > run.last_us else run.last_us
         return run.last_us or 0
