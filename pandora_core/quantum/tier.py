@@ -25,6 +25,8 @@ from pandora_core.quantum.tier_card import FOLDER, About, Verdict, hash_of, read
 
 MAX_REFERENCE_ROWS = 400
 VERSION = 1
+_DIGITS = 9
+"""Of scores: equal rows score alike whatever else is in their batch, which a matrix product alone does not give."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +57,7 @@ class Member:
 
     def scores_of(self, likenesses: Reals) -> Reals:
         """From the kernel of every row with the reference rows, measured or computed."""
-        made: Reals = -(likenesses @ self.weights)
+        made: Reals = np.round(-(likenesses @ self.weights), _DIGITS)
         return made
 
     def rarities(self, scores: Reals) -> Reals:

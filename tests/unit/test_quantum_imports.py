@@ -25,6 +25,7 @@ PLAIN = [
     "mitigation",
     "policy",
     "preparation",
+    "screening",
     "tier",
     "tier_card",
     "tier_training",
