@@ -146,7 +146,7 @@ CASES: tuple[Case, ...] = (
     Case("rita open_sni", _RITA, ("open_sni/*",), is_benign=True),
     Case("rita open_conns", _RITA, ("open_conns/*/*",), is_benign=True),
     Case("rita missing_host (open to the internet)", _RITA, ("missing_host/*/*",), is_benign=True),
-    Case("zat", "zat", ("*.log",), is_benign=True),
+    Case("zat (a host with malware on it)", "zat", ("*.log",), on_top("192.168.33.10")),
     Case("zat, JSON", "zat", ("json/*",), is_benign=True),
     Case("sshd: a server nobody got into", _SSHD, ("loghub_Linux_2k.log",), is_benign=True),
     *(
