@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from pandora_core.detect.incidents import Incident
+from pandora_core.detect.standing import standings
 
 ORDERED = 50
 """So many are chosen for what they add to those before; the rest follow by evidence."""
@@ -16,8 +17,11 @@ def queue_of(incidents: Iterable[Incident]) -> list[Incident]:
 
     Each place goes to the incident of most evidence, weighted by what nobody looked at yet: tactics and entities that
     none before it has count more, one that only repeats what those before it had on the same entities counts less.
+    The evidence is that of an incident beside the others (:mod:`pandora_core.detect.standing`).
     """
-    left = sorted(incidents, key=lambda incident: (-incident.evidence, incident.first_seen_us, incident.id))
+    known = {incident.id: incident for incident in incidents}
+    left = standings(known.values())
+    left.sort(key=lambda incident: (-incident.evidence, incident.first_seen_us, incident.id))
     queue: list[Incident] = []
     seen = _Seen()
     while left and len(queue) < ORDERED:
@@ -25,7 +29,7 @@ def queue_of(incidents: Iterable[Incident]) -> list[Incident]:
         incident = left.pop(best)
         seen.add(incident)
         queue.append(incident)
-    return queue + left
+    return [known[incident.id] for incident in queue + left]
 
 
 class _Seen:

@@ -1,4 +1,4 @@
-"""Owns the behaviour that rates alerts whose tool does not: by how rare their rule is on that host."""
+"""Owns the behaviour that rates alerts whose tool does not: by how rare their rule is on that host and elsewhere."""
 
 from __future__ import annotations
 
@@ -11,32 +11,33 @@ from pandora_core.detect.behaviour import Context, Fired, Route
 from pandora_core.detect.kinds import kind_of
 from pandora_core.detect.names import place_of
 from pandora_core.detect.places import PlaceIndex
-from pandora_core.detect.sessions import Session, digest
+from pandora_core.detect.rarity import GAP_US, WARM_UP_US, WAVE_HOSTS, Visit, Waves, rarity
+from pandora_core.detect.sessions import digest
 from pandora_core.detect.words import amount, span_of
-from pandora_core.model import DAY_US, HOUR_US, MINUTE_US, Detection, Event
+from pandora_core.model import Detection, Event
 
 DATASETS = ("ait.alert",)
 """Logs that keep alerts without what their tool thought of them."""
 
-GAP_US = 15 * MINUTE_US
-"""A rule that fires again on a host after a longer pause has come a second time: a new visit."""
-
 POINTS = 24.0
 """A rule of the usual weight that a host never had before, once its log is watched for a day."""
 
-OTHER_DAY, SAME_HOUR, SAME_DAY = 0.6, 0.6, 0.1
-"""What each other visit of the rule to the host takes: on another day, at the same hour of one, within 12 hours."""
+INSIDE = ("privilege-escalation", "defense-evasion", "persistence", "impact")
+"""Tactics of somebody who has the host already. What looks like one on many hosts at once is maintenance, most of the
+time; what comes from outside, scans and guesses, is the worse the more hosts it reaches."""
+
+WAVE_SHARE = 0.3
+"""What is left of the points of such a rule where a wave of it reaches five hosts."""
 
 MIN_POINTS = 4.0
-WARM_UP_US = DAY_US
-MAX_VISITS = 24
-"""A rule with more visits to a host is routine there, for good."""
+MAX_VISITS, MAX_KEPT = 24, 36
+"""A rule with more visits to a host is routine there; for good, once it has the second number of them. Lines that
+come late can make one visit look like two for a while, hence two numbers."""
 
 CAPACITY = 20_000
 
 _EVICTED_SHARE = 0.2
 _MAX_RULE_CHARS = 160
-_HALF_DAY_US = DAY_US // 2
 
 
 class RareKey(NamedTuple):
@@ -44,12 +45,6 @@ class RareKey(NamedTuple):
 
     rule: str
     place: str
-
-
-class Visit(Session, kw_only=True, gc=False):
-    """Alerts of one rule on one place without a long pause."""
-
-    count: int = 0
 
 
 class Record(msgspec.Struct, kw_only=True, gc=False):
@@ -64,6 +59,7 @@ class _State(msgspec.Struct):
     clock: int
     since_us: int
     records: list[tuple[RareKey, Record]]
+    waves: list[tuple[str, Waves]]
     parting: list[Fired]
 
 
@@ -71,9 +67,10 @@ class RareAlerts:
     """Alerts without a rating, rated by rarity: what a host never has, or not at this hour, is worth a look.
 
     The visits of a rule to a host are told apart by pauses of 15 minutes, whatever the order in which the alerts
-    come. Each visit is rated by the *others*, earlier and later: what turns out to be routine loses its points again.
-    In its first day a log says little, since everything in it is new. Blind spots: an attack whose alerts are those
-    of every day, and the first hours of a log.
+    come. Each visit is rated by the *others*, there and elsewhere, earlier and later: what turns out to be routine
+    loses its points again. In its first day a log says little, since everything in it is new. Blind spots: an attack
+    whose alerts are those of every day, the first hours of a log, and who does at once on five hosts what looks like
+    maintenance.
     """
 
     name = "rare-alert"
@@ -83,7 +80,9 @@ class RareAlerts:
         self._names = context.names
         self._capacity = capacity
         self._records: dict[RareKey, Record] = {}
+        self._waves: dict[str, Waves] = {}
         self._at: PlaceIndex[RareKey] = PlaceIndex()
+        self._of: PlaceIndex[RareKey] = PlaceIndex()
         self._marked: dict[RareKey, None] = {}
         self._parting: list[Fired] = []
         self._since_us = 1 << 62
@@ -96,17 +95,20 @@ class RareAlerts:
         key = RareKey(rule[:_MAX_RULE_CHARS], place_of(event.host))
         self._clock += 1
         if event.at_us < self._since_us:
-            self._begin(event.at_us)
+            self._begin(event_id, event.at_us)
         record = self._records.get(key) or self._start(key)
         record.touched = self._clock
-        if record.is_routine:
-            return
-        visit = self._visit(key, record, event.at_us)
-        visit.count += event.count
-        visit.remember(event_id, event.at_us)
-        self._decide(key, record, event_id, event.at_us)
-        if visit.fired_event_id:
-            self._mark(key, visit)
+        if not record.is_routine:
+            visit = self._visit(key, record, event.at_us)
+            visit.count += event.count
+            visit.remember(event_id, event.at_us)
+            self._decide(key, record, event_id, event.at_us)
+            if visit.fired_event_id:
+                self._mark(key, visit)
+        waves = self._waves.get(key.rule)
+        if waves is not None and waves.add(key.place, event.at_us):
+            for other in self._of.at(key.rule):
+                self._judge_again(other, event_id, event.at_us)
 
     def changed(self) -> list[Fired]:
         """What fired or has news since the last call."""
@@ -123,31 +125,38 @@ class RareAlerts:
 
     def snapshot(self) -> bytes:
         """The whole state."""
-        state = _State(self._clock, self._since_us, list(self._records.items()), self._parting)
-        return msgspec.msgpack.encode(state)
+        records, waves = list(self._records.items()), list(self._waves.items())
+        return msgspec.msgpack.encode(_State(self._clock, self._since_us, records, waves, self._parting))
 
     def restore(self, state: bytes) -> None:
         """Inverse of :meth:`snapshot`."""
         found = msgspec.msgpack.decode(state, type=_State)
         self._clock, self._since_us, self._parting = found.clock, found.since_us, found.parting
-        self._records, self._at = dict(found.records), PlaceIndex()
+        self._records, self._waves = dict(found.records), dict(found.waves)
+        self._at, self._of = PlaceIndex(), PlaceIndex()
         for key in self._records:
-            self._at.add(key.place, key)
+            self._index(key)
         self._marked = {key: None for key, r in self._records.items() if any(v.is_marked for v in r.visits)}
 
-    def _begin(self, at_us: int) -> None:
-        """The log begins earlier than was known: what fell into its first day is rated anew."""
+    def _begin(self, event_id: int, at_us: int) -> None:
+        """The log begins earlier than was known: what is rated by its age is rated anew."""
         before_us, self._since_us = self._since_us, at_us
         for key, record in self._records.items():
             if any(visit.first_us - before_us < WARM_UP_US for visit in record.visits):
-                self._mark_all(key, record)
+                self._judge_again(key, event_id, at_us)
 
     def _start(self, key: RareKey) -> Record:
         if len(self._records) >= self._capacity:
             self._evict()
         record = self._records[key] = Record(visits=[])
-        self._at.add(key.place, key)
+        if key.rule not in self._waves and kind_of(key.rule).tactic in INSIDE:
+            self._waves[key.rule] = Waves(found=[])
+        self._index(key)
         return record
+
+    def _index(self, key: RareKey) -> None:
+        self._at.add(key.place, key)
+        self._of.add(key.rule, key)
 
     def _visit(self, key: RareKey, record: Record, at_us: int) -> Visit:
         """The visit that holds a time, made or widened or joined of two if need be."""
@@ -179,7 +188,7 @@ class RareAlerts:
 
     def _decide(self, key: RareKey, record: Record, event_id: int, at_us: int) -> None:
         """Makes detections of the visits that are rare enough; what has too many visits is routine from now on."""
-        if len(record.visits) > MAX_VISITS:
+        if len(record.visits) > MAX_KEPT:
             self._parting += self._told(key, record, is_routine=True)
             self._marked.pop(key, None)
             record.visits, record.is_routine = [], True
@@ -190,13 +199,20 @@ class RareAlerts:
                 visit.id = digest(self.name, *key, visit.first_us)
                 self._mark(key, visit)
 
+    def _judge_again(self, key: RareKey, event_id: int, at_us: int) -> None:
+        """Something else than its own alerts changed what the visits of a rule to a host are worth."""
+        record = self._records[key]
+        if not record.is_routine:
+            self._mark_all(key, record)
+            self._decide(key, record, event_id, at_us)
+
     def _points(self, key: RareKey, record: Record, visit: Visit) -> float:
-        others = [abs(visit.first_us - other.first_us) for other in record.visits if other is not visit]
-        far = [apart for apart in others if apart > _HALF_DAY_US]
-        hour = sum(min(apart % DAY_US, -apart % DAY_US) <= HOUR_US for apart in far)
-        rarity = 1 / ((1 + OTHER_DAY * len(far)) * (1 + SAME_HOUR * hour) * (1 + SAME_DAY * (len(others) - len(far))))
-        warm = min(1.0, max(0, visit.first_us - self._since_us) / WARM_UP_US) ** 2
-        points = POINTS * kind_of(key.rule).weight * rarity * warm
+        if len(record.visits) > MAX_VISITS:
+            return 0.0
+        points = POINTS * kind_of(key.rule).weight * rarity(visit, record.visits, self._since_us)
+        waves = self._waves.get(key.rule)
+        if waves is not None and waves.reach(visit.first_us) >= WAVE_HOSTS:
+            points *= WAVE_SHARE
         return round(points, 1) if points >= MIN_POINTS else 0.0
 
     def _mark(self, key: RareKey, visit: Visit) -> None:
@@ -244,6 +260,9 @@ class RareAlerts:
                 del self._marked[key]
             del self._records[key]
             self._at.discard(key.place, key)
+            self._of.discard(key.rule, key)
+            if not self._of.at(key.rule):
+                self._waves.pop(key.rule, None)
 
 
 def _reasons(key: RareKey, visit: Visit, visits: int, points: float) -> Iterable[str]:

@@ -9,17 +9,23 @@ from typing import NamedTuple
 
 from pandora_core.detect import risk
 from pandora_core.detect.incidents import Incident
-from pandora_core.model import MINUTE_US, SECOND_US, Detection
+from pandora_core.model import HOUR_US, SECOND_US, Detection
 
 MAX_LINES = 8
-TOLD_WHOLE_RISK = 60.0
+LINES_POWER = 3
+"""How much sooner a grave incident is told in many lines than a weak one: ⌊8 (risk/100)³⌋, at least one."""
+
+TOLD_WHOLE_RISK = 75.0
 """From this risk on a story also says what came just before and just after."""
 
-APART_US = 30 * SECOND_US
-AROUND_US = 30 * MINUTE_US
-"""What came before is the last alert at least half a minute before the first sign, and at most half an hour."""
+LOOKING_ROUND = ("reconnaissance", "discovery")
+"""Of who looks round it is always asked what came before and after: it began unseen, and is done for something."""
 
-MIN_GAIN = 0.06
+APART_US = 30 * SECOND_US
+AROUND_US = HOUR_US
+"""What came before is the last alert at least half a minute before the first sign, and at most an hour."""
+
+MIN_GAIN = 0.03
 """Evidence that a further line must add, for how much of it is new."""
 
 _CANDIDATES = 64
@@ -49,16 +55,16 @@ class Around(NamedTuple):
 def around(incident: Incident, detections: Sequence[Detection]) -> Around:
     """What a story wants to know of the time around the incident.
 
-    A grave one is told with what led to it and what followed. Of one that is about something switched off it is
-    always asked what followed: nobody does that for its own sake.
+    A grave one is told with what led to it and what followed, and so is one that is about looking round. Of one that
+    is about something switched off it is always asked what followed: nobody does that for its own sake.
     """
     first_us, last_us = incident.first_seen_us, incident.last_seen_us
-    is_grave = incident.risk >= TOLD_WHOLE_RISK
     strongest = max(detections, key=lambda d: (d.points, -d.first_seen_us, d.id))
-    is_hiding = risk.group_of(strongest)[1] == "defense-evasion"
+    tactic = risk.group_of(strongest)[1]
+    is_told_whole = incident.risk >= TOLD_WHOLE_RISK or tactic in LOOKING_ROUND
     return Around(
-        (first_us - AROUND_US, first_us - APART_US) if is_grave else None,
-        (last_us + APART_US, last_us + AROUND_US) if is_grave or is_hiding else None,
+        (first_us - AROUND_US, first_us - APART_US) if is_told_whole else None,
+        (last_us + APART_US, last_us + AROUND_US) if is_told_whole or tactic == "defense-evasion" else None,
     )
 
 
@@ -69,7 +75,7 @@ def signs(incident: Incident, detections: Sequence[Detection], room: int = MAX_L
     what it adds: another tactic, another kind of detection, another moment of the story.
     """
     candidates = _candidates(detections)
-    many = min(max(math.floor(MAX_LINES * (incident.risk / 100) ** 2), 1), room, len(candidates))
+    many = min(max(math.floor(MAX_LINES * (incident.risk / 100) ** LINES_POWER), 1), room, len(candidates))
     chosen: list[int] = []
     while len(chosen) < many:
         left = [place for place in range(len(candidates)) if place not in chosen]
@@ -81,10 +87,12 @@ def signs(incident: Incident, detections: Sequence[Detection], room: int = MAX_L
 
 
 def tell(incident: Incident, detections: Sequence[Detection], beside: Sequence[StoryLine] = ()) -> list[StoryLine]:
-    """The whole story: at most eight lines, those found before and after included."""
+    """The whole story: at most eight lines, those found before and after included.
+
+    ``incident`` is best given as it stands beside others (:func:`~pandora_core.detect.standing.beside`).
+    """
     wanted = around(incident, detections)
-    room = MAX_LINES - 2 if incident.risk >= TOLD_WHOLE_RISK else MAX_LINES - (wanted.after is not None)
-    lines = signs(incident, detections, room)
+    lines = signs(incident, detections, MAX_LINES - sum(span is not None for span in wanted))
     shown = {line.event_id for line in lines}
     return sorted([*lines, *(line for line in beside if line.event_id not in shown)], key=lambda line: line.at_us)
 

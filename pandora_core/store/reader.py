@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Table, func, or_, select
 from pandora_core.detect.behaviour import Fired
 from pandora_core.detect.incidents import Incident
 from pandora_core.detect.queue import queue_of
+from pandora_core.detect.standing import REACH_US, beside
 from pandora_core.detect.story import StoryLine, around, tell
 from pandora_core.detect.suppress import SUBJECT as SUPPRESSIONS
 from pandora_core.detect.suppress import Suppression, suppressions_of
@@ -126,7 +127,8 @@ class Reader:
                 raise NotFoundError(f"no incident {incident_id!r}", hint="pandora incidents list")
             incident = _incident(body)
             detections = self._detections(connection, incident.detection_ids)
-            story = tell(incident, detections, self._beside(connection, incident, detections))
+            standing = beside(incident, self._near(connection, incident))
+            story = tell(standing, detections, self._around(connection, standing, detections))
             shown = [line.event_id for line in story]
             events = self._events(connection, schema.events.c.id.in_(shown))
             alerts = self._views(connection, self._alert_ids(connection, incident))
@@ -358,7 +360,15 @@ class Reader:
         views = self._views(connection, self._alert_ids(connection, incident))
         return bool(views) and all(view.triage.state == CLOSED for view in views)
 
-    def _beside(self, connection: Connection, incident: Incident, detections: Sequence[Detection]) -> list[StoryLine]:
+    def _near(self, connection: Connection, incident: Incident) -> list[Incident]:
+        """The incidents that may say something about one: those near it in time."""
+        c = schema.incidents.c
+        statement = select(c.body).where(
+            c.last_seen_us >= incident.first_seen_us - REACH_US, c.first_seen_us <= incident.last_seen_us + REACH_US
+        )
+        return [_incident(body) for body in connection.execute(statement).scalars()]
+
+    def _around(self, connection: Connection, incident: Incident, detections: Sequence[Detection]) -> list[StoryLine]:
         """The newest alert of any tool before an incident, and the oldest after it, where its story asks for them."""
         wanted, c = around(incident, detections), schema.events.c
         found: list[StoryLine] = []

@@ -13,7 +13,7 @@ import bisect
 import random
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +24,7 @@ from pandora_core.detect.incidents import Incident, IncidentBook, Step, incident
 from pandora_core.detect.pipeline import Pipeline
 from pandora_core.detect.queue import queue_of
 from pandora_core.detect.risk import group_of, score
+from pandora_core.detect.standing import beside
 from pandora_core.detect.story import StoryLine, around, tell
 from pandora_core.ingest.formats.wazuh import WazuhFormat
 from pandora_core.model import DAY_US, MINUTE_US, Detection, Event, Severity
@@ -110,8 +111,7 @@ def scored(table: Table, incidents: Sequence[Incident], fired: Iterable[Fired], 
     by_id = {item.detection.id: item.detection for item in fired}
     shown: list[StoryLine] = []
     for incident in queue_of(incidents)[:SHOWN]:
-        detections = [by_id[number] for number in incident.detection_ids]
-        shown += tell(incident, detections, table.beside(incident, detections))
+        shown += told(table, beside(incident, incidents), by_id)
     phases = [table.phase(line.event_id) for line in shown]
     own = {phase for line, phase in zip(shown, phases, strict=True) if line.role == "sign"}
     return Score(
@@ -124,6 +124,12 @@ def scored(table: Table, incidents: Sequence[Incident], fired: Iterable[Fired], 
         attack_lines=sum(phase != NO_PHASE for phase in phases),
         labelled_lines=sum(table.is_labelled(line.event_id) for line in shown),
     )
+
+
+def told(table: Table, incident: Incident, by_id: Mapping[str, Detection]) -> list[StoryLine]:
+    """The lines that an incident shows."""
+    detections = [by_id[number] for number in incident.detection_ids]
+    return tell(incident, detections, table.beside(incident, detections))
 
 
 def grouped(fired: Iterable[Fired], kind: str) -> list[Incident]:
@@ -179,10 +185,11 @@ def report(name: str, found: Score) -> str:
 
 def stories(table: Table, fired: Sequence[Fired]) -> None:
     by_id = {item.detection.id: item.detection for item in fired}
-    for place, incident in enumerate(queue_of(incidents_of(fired))[:SHOWN], 1):
-        print(f"  {place}. risk {incident.risk:.0f} {incident.title}")
-        detections = [by_id[number] for number in incident.detection_ids]
-        for line in tell(incident, detections, table.beside(incident, detections)):
+    incidents = incidents_of(fired)
+    for place, incident in enumerate(queue_of(incidents)[:SHOWN], 1):
+        standing = beside(incident, incidents)
+        print(f"  {place}. risk {incident.risk:.0f} ({standing.risk:.0f} beside others) {incident.title}")
+        for line in told(table, standing, by_id):
             print(f"      {line.role:<6} {line.host:<16} {line.words}  [{table.phase(line.event_id)}]")
 
 

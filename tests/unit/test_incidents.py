@@ -13,6 +13,7 @@ from pandora_core.detect import incidents as module
 from pandora_core.detect.behaviour import Fired
 from pandora_core.detect.incidents import Incident, IncidentBook, incidents_of
 from pandora_core.detect.queue import queue_of
+from pandora_core.detect.standing import beside, standings
 from pandora_core.detect.story import MAX_LINES, StoryLine, around, signs, tell
 from pandora_core.detect.ties import MAX_SHARED, SWEPT_ENTITIES
 from pandora_core.model import DAY_US, HOUR_US, MINUTE_US, SECOND_US, Detection, EntityRef
@@ -224,6 +225,56 @@ def test_a_faint_incident_is_told_in_few_words_and_a_grave_one_with_what_is_arou
     assert before is not None
     assert after is not None
     assert before[1] < grave.first_seen_us <= grave.last_seen_us < after[0]
+
+
+@pytest.mark.parametrize("tactic", ["reconnaissance", "discovery"])
+def test_of_who_looks_round_it_is_always_asked_what_came_before_and_after(tactic: str) -> None:
+    faint = fired(1, "a", 0, points=28, tactic=tactic)
+    assert None not in around(incidents_of([faint])[0], [faint.detection])
+
+
+SCAN = fired(1, "web", 0, points=50, tactic="reconnaissance")
+ROOT = fired(2, "web", 14 * 60, points=60, tactic="privilege-escalation")
+
+
+def test_an_incident_that_came_of_another_and_the_one_that_led_to_it_weigh_more() -> None:
+    scan, root = incidents_of([SCAN, ROOT])
+    assert beside(scan, [scan, root]).risk > scan.risk
+    assert beside(root, [scan, root]).evidence == pytest.approx(1.25 * root.evidence)
+    assert [item.risk for item in standings([scan, root])] == [beside(i, [scan, root]).risk for i in (scan, root)]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        fired(2, "mail", 14 * 60, points=60, tactic="privilege-escalation"),
+        fired(2, "web", 3 * 24 * 60, points=60, tactic="privilege-escalation"),
+        fired(2, "web", -14 * 60, points=60, tactic="privilege-escalation"),
+        fired(2, "web", 14 * 60, points=60, tactic="reconnaissance"),
+        fired(2, "web", 14 * 60, points=60),
+    ],
+    ids=["elsewhere", "days later", "the wrong way round", "the same tactic", "no tactic"],
+)
+def test_what_is_no_step_adds_nothing(other: Fired) -> None:
+    found = incidents_of([SCAN, other])
+    assert len(found) == 2
+    assert standings(found) == found
+
+
+@given(st.integers(0, 10**6))
+def test_standing_is_a_function_of_the_set(seed: int) -> None:
+    found = incidents_of(some(seed))
+    shuffled = random.Random(seed).sample(found, len(found))
+    by_id = {incident.id: incident for incident in standings(shuffled)}
+    assert [by_id[incident.id] for incident in found] == standings(found)
+    assert standings(found) == [beside(incident, found) for incident in found]
+    assert all(beside(incident, found).evidence >= incident.evidence for incident in found)
+
+
+def test_the_queue_puts_what_led_somewhere_before_what_stands_alone() -> None:
+    alone = fired(9, "mail", 0, points=64, tactic="privilege-escalation")
+    order = [incident.detection_ids[0] for incident in queue_of(incidents_of([SCAN, ROOT, alone]))]
+    assert order[0] == "d2"
 
 
 def test_the_queue_shows_new_tactics_and_hosts_before_more_of_the_same() -> None:

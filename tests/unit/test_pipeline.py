@@ -33,6 +33,7 @@ from pandora_core.detect import (
     new_destinations,
     popularity,
     rare_alerts,
+    rarity,
     reading,
     record_types,
     retries,
@@ -302,6 +303,7 @@ def test_the_version_is_raised_with_every_threshold() -> None:
         logons,
         names,
         rare_alerts,
+        rarity,
         retries,
         risk,
         rounds,
@@ -344,4 +346,4 @@ def test_the_version_is_raised_with_every_threshold() -> None:
         (name, key, sorted(map(repr, value)) if isinstance(value, frozenset) else value)
         for name, key, value in thresholds
     ]
-    assert (Pipeline.VERSION, digest(*text)) == ("11", "6cfee1d41abe")
+    assert (Pipeline.VERSION, digest(*text)) == ("12", "060cb7b115ce")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ from pandora_core.detect.edges import Edges
 from pandora_core.detect.kinds import kind_of
 from pandora_core.detect.names import Names
 from pandora_core.detect.rare_alerts import MAX_VISITS, POINTS, RareAlerts
+from pandora_core.detect.rarity import WAVE_HOSTS, Waves
 from pandora_core.model import DAY_US, HOUR_US, MINUTE_US, Detection, Event
 from tests.unit.streams import at
 
@@ -86,6 +88,42 @@ def test_a_rule_with_many_visits_is_routine_for_good() -> None:
     assert standing(watched(events)) == []
 
 
+def points_of(events: list[Event]) -> dict[str, float]:
+    """The points of the newest detection of each host."""
+    found = sorted(watched(events).values(), key=lambda detection: detection.first_seen_us)
+    return {detection.entity.name: detection.points for detection in found if detection.points}
+
+
+def test_the_first_day_says_little_against_what_comes_later() -> None:
+    later = unrated(at() + 3 * DAY_US + 9 * HOUR_US)
+    early, other = unrated(at() + 2 * HOUR_US), unrated(at() + 40 * HOUR_US)
+    once = points_of([*beginning(), early, later])["mail"]
+    assert once > 0.9 * POINTS * kind_of(PLAIN).weight
+    assert points_of([*beginning(), other, later])["mail"] < 0.8 * once
+
+
+@pytest.mark.parametrize(("rule", "is_less"), [(SUDO, True), ("Net: scan seen", False)])
+def test_what_is_done_on_many_hosts_at_once_is_maintenance_unless_it_comes_from_outside(
+    rule: str, is_less: bool
+) -> None:
+    night = at() + 3 * DAY_US
+    few = [unrated(night + n * MINUTE_US, rule, f"h{n}") for n in range(WAVE_HOSTS - 1)]
+    before = points_of([*beginning(), *few])
+    after = points_of([*beginning(), *few, unrated(night + 10 * MINUTE_US, rule, "h-last")])
+    assert len(before) == WAVE_HOSTS - 1
+    assert all((after[host] < before[host]) is is_less for host in before)
+
+
+def test_a_rule_is_routine_by_its_visits_and_not_by_how_lines_come_in() -> None:
+    visits = [at() + 2 * DAY_US + n * HOUR_US for n in range(MAX_VISITS)]
+    lines = [unrated(begin + minute * MINUTE_US, SUDO) for begin in visits for minute in (0, 9, 18)]
+    late = [line for begin in range(0, len(lines), 3) for line in (lines[begin], lines[begin + 2], lines[begin + 1])]
+    last = unrated(at() + 6 * DAY_US, SUDO)
+    assert standing(watched([*beginning(), *lines[:3]])) != []
+    assert standing(watched([*beginning(), *late])) == standing(watched([*beginning(), *lines]))
+    assert standing(watched([*beginning(), *late, last])) == standing(watched([*beginning(), *lines, last])) == []
+
+
 def test_alerts_with_a_rating_are_left_to_the_tool() -> None:
     event = Event(at() + 3 * DAY_US, "suricata.alert", "intrusion_detection", "alert", severity=3, host="mail")
     assert watched([*beginning(), event]) == {}
@@ -123,6 +161,18 @@ def test_the_memory_is_bounded() -> None:
         behaviour.observe(number + 1, unrated(at() + 2 * DAY_US + number, f"Rule {number}"))
         behaviour.changed()
     assert len(behaviour.snapshot()) < 20 * 400
+
+
+@given(st.integers(0, 10**6))
+def test_waves_are_the_same_in_whatever_order_they_are_seen(seed: int) -> None:
+    dice = random.Random(seed)
+    seen = [(f"h{dice.randrange(8)}", dice.randrange(40) * 5 * MINUTE_US) for _ in range(60)]
+    first, second = Waves(found=[]), Waves(found=[])
+    for place, at_us in seen:
+        first.add(place, at_us)
+    for place, at_us in dice.sample(seen, len(seen)):
+        second.add(place, at_us)
+    assert first == second
 
 
 def _order(item: Fired) -> str:
