@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -251,9 +252,10 @@ def _store_of(settings: Settings) -> Iterator[Store]:
 def _engine(settings: Settings, store: Store) -> Engine:
     from pandora_core.engine import Engine, EngineOptions
     from pandora_core.ingest.recognise import formats
+    from pandora_core.learn.live import LiveModel
 
     options = EngineOptions(settings.batch_size, int(settings.silent_after_s * SECOND_US))
-    return Engine(store, formats(), clock=now_us, options=options)
+    return Engine(store, formats(), clock=now_us, options=options, scorer=partial(LiveModel, data=settings.data))
 
 
 def _token_problem(data: Path) -> str:

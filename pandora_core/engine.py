@@ -16,12 +16,13 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
 from pandora_core import __version__
 from pandora_core.casebook import Casebook
+from pandora_core.detect.behaviour import Behaviour, Context
 from pandora_core.detect.pipeline import Pipeline
 from pandora_core.detect.watermark import Watermark
 from pandora_core.ingest.format import LogFormat, text_of
@@ -30,7 +31,7 @@ from pandora_core.ingest.tail import Change, Follower, SourceSpec
 from pandora_core.journal import Journal
 from pandora_core.model import DAY_US, MINUTE_US, SECOND_US, Action, BadLine, Event
 from pandora_core.store.reader import Reader
-from pandora_core.store.rows import BadLineRow, EngineStatus, RawLine
+from pandora_core.store.rows import BadLineRow, DriftRow, EngineStatus, ModelStatus, RawLine
 from pandora_core.store.store import Store
 from pandora_core.store.writer import Batch, Snapshot, Writer, event_tuple
 
@@ -93,6 +94,22 @@ class Tally:
         return Tally(self.events, self.bad_lines, Counter(self.by_format), Counter(self.by_dataset), set(self.alerts))
 
 
+class Scorer(Behaviour, Protocol):
+    """A behaviour whose judgement is a model that operators exchange while the engine runs."""
+
+    def refresh(self, now_us: int) -> bool:
+        """Asked before every batch: whether another version judges from now on."""
+        ...
+
+    def replayed(self) -> None:
+        """The events that it was shown until now are those of before the engine was stopped: all of it is told."""
+        ...
+
+    def news(self, now_us: int) -> tuple[ModelStatus | None, list[DriftRow]]:
+        """What is to be written of the version at work, in the transaction that its detections are written in."""
+        ...
+
+
 class _State(msgspec.Struct, frozen=True):
     """What a snapshot holds: the detectors' state and the watermark at the same event."""
 
@@ -149,7 +166,7 @@ class Engine:
     """Reads sources into a store. One per data folder: the caller holds the engine lock.
 
     ``clock`` gives the present in microseconds since the epoch; only states and rates that people see depend on it.
-    ``watch`` is shown every batch of lines after it was written.
+    ``watch`` is shown every batch of lines after it was written; ``scorer`` makes the behaviour with the model.
     """
 
     def __init__(
@@ -160,6 +177,7 @@ class Engine:
         clock: Callable[[], int],
         options: EngineOptions | None = None,
         watch: Callable[[Batch], None] | None = None,
+        scorer: Callable[[Context], Scorer] | None = None,
     ) -> None:
         self.tally = Tally()
         self._watch = watch
@@ -170,7 +188,8 @@ class Engine:
         self._journal = Journal(self._reader.files(), clock)
         self._followers: list[Follower] = []
         self._intake = Intake(self._journal.skip_of)
-        self._pipeline = Pipeline()
+        self._make_scorer = scorer
+        self._pipeline, self._scorer = self._new_pipeline()
         self._watermark = Watermark()
         self._actions_seen = 0
         self._casebook = Casebook(self._writer, ())  # the first step takes in what was done while no engine ran
@@ -213,7 +232,8 @@ class Engine:
             self._intake.offer(follower.pending())
         runs = self._intake.take(self._options.batch_size * (BULK if self._is_behind else 1))
         actions = self._new_actions()
-        if not runs and not actions:
+        is_exchanged = self._scorer is not None and self._scorer.refresh(self._clock())
+        if not runs and not actions and not is_exchanged:
             return 0
         batch = Batch(minute_us=self._clock() // MINUTE_US * MINUTE_US)
         self._watermark.ceiling_us = self._clock() + DAY_US
@@ -223,7 +243,8 @@ class Engine:
         self._conclude(batch, actions)
         self._keep_raw_lines(batch)
         batch.files = self._journal.progress(runs)
-        if self._last_event_id - self._snapshot_event_id >= SNAPSHOT_EVENTS:
+        # What a model said is never asked of another one: a restart goes on after the exchange.
+        if is_exchanged or self._last_event_id - self._snapshot_event_id >= SNAPSHOT_EVENTS:
             batch.snapshot = self._take_snapshot()
         self._commit(batch, "live")
         if self._watch is not None:
@@ -333,17 +354,28 @@ class Engine:
             self._watermark.advance(event.at_us)
         self._pipeline.changed()
         self._pipeline.edges()
+        if self._scorer is not None:
+            self._scorer.replayed()
+
+    def _new_pipeline(self) -> tuple[Pipeline, Scorer | None]:
+        made: list[Scorer] = []
+
+        def further(context: Context) -> Sequence[Behaviour]:
+            made.extend([] if self._make_scorer is None else [self._make_scorer(context)])
+            return made
+
+        return Pipeline(further=further), made[0] if made else None
 
     def _go_on_from(self, snapshot: Snapshot) -> None:
         """Take the detectors' state from a snapshot; if it cannot be read, all stored events are judged again."""
-        pipeline = Pipeline()
+        pipeline, scorer = self._new_pipeline()
         try:
             state = msgspec.msgpack.decode(snapshot.state, type=_State)
             pipeline.restore(state.detectors)
         except ValueError as error:  # msgspec's errors are ValueErrors too
             log.warning("the detectors' snapshot cannot be read, so the stored events are judged again: %s", error)
             return
-        self._pipeline = pipeline
+        self._pipeline, self._scorer = pipeline, scorer
         self._watermark = Watermark(state.watermark_us, state.claimed_us)
         self._snapshot_event_id = snapshot.event_id
 
@@ -371,6 +403,8 @@ class Engine:
             backlog_bytes=self._backlog_bytes,
             lag_s=self._lag_s(),
         )
+        if self._scorer is not None:
+            batch.model, batch.drifts = self._scorer.news(now)
         self._writer.commit(batch)
 
     def _lag_s(self) -> float:

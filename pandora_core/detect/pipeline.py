@@ -12,6 +12,7 @@ from pandora_core.detect.beacons import Beacons
 from pandora_core.detect.behaviour import Behaviour, Context, Fired, Maker, Route
 from pandora_core.detect.borrowed import BorrowedAccounts
 from pandora_core.detect.certificates import Certificates
+from pandora_core.detect.channels import MAX_CHANNELS, Channels
 from pandora_core.detect.dns_tunnels import DnsTunnels
 from pandora_core.detect.edges import MAX_EDGES, Edge, Edges
 from pandora_core.detect.failing_names import FailingNames
@@ -45,24 +46,34 @@ BUILT_IN: tuple[Maker, ...] = (
 _NAMING = (("network", "dhcp-lease"), ("authentication", "logon"), ("authentication", "kerberos-tgt"))
 """Events that may name a host though they are not written by one."""
 
-_ALWAYS_SEEN = (*_NAMING, ("network", "connection"))
+_CONNECTIONS = ("network", "connection")
+_ALWAYS_SEEN = (*_NAMING, _CONNECTIONS)
 
 
 class Pipeline:
     """All behaviours, and what they share. It is pure: events in, detections and edges out, the state in bytes."""
 
-    VERSION: ClassVar[str] = "12"
+    VERSION: ClassVar[str] = "13"
     """Changes with the state's layout and with every threshold: a state of another version is of no use, the engine
     then builds it anew from the stored events. A test compares it with a digest of all thresholds."""
 
     def __init__(
-        self, behaviours: Sequence[Maker] | None = None, *, max_places: int = MAX_PLACES, max_edges: int = MAX_EDGES
+        self,
+        behaviours: Sequence[Maker] | None = None,
+        *,
+        further: Callable[[Context], Sequence[Behaviour]] = lambda context: (),
+        max_places: int = MAX_PLACES,
+        max_edges: int = MAX_EDGES,
+        max_channels: int = MAX_CHANNELS,
     ) -> None:
+        """``further`` behaviours are no part of :attr:`VERSION`: each sees to it what a state of its own is worth."""
         names = Names(max_places)
-        self._context = Context(names, Edges(names, max_edges))
-        self._behaviours: list[Behaviour] = [make(self._context) for make in behaviours or BUILT_IN]
+        self._context = Context(names, Edges(names, max_edges), Channels(max_channels))
+        self._built_in = [make(self._context) for make in behaviours or BUILT_IN]
+        self._further = list(further(self._context))
+        self._behaviours: list[Behaviour] = [*self._built_in, *self._further]
         self._audiences = {
-            kind: _audience(kind, self._behaviours)
+            kind: _audience(kind, self._behaviours, self._context.channels)
             for kind in {*_ALWAYS_SEEN, *(route[:2] for behaviour in self._behaviours for route in behaviour.routes)}
         }
 
@@ -93,8 +104,11 @@ class Pipeline:
 
     def snapshot(self) -> bytes:
         """The whole state, news that was not collected included."""
-        parts = {behaviour.name: behaviour.snapshot() for behaviour in self._behaviours}
-        return msgspec.msgpack.encode((self.VERSION, self._context.names.dump(), self._context.edges.dump(), parts))
+        parts, further = (
+            {behaviour.name: behaviour.snapshot() for behaviour in each} for each in (self._built_in, self._further)
+        )
+        shared = [owner.dump() for owner in self._context]
+        return msgspec.msgpack.encode((self.VERSION, shared, parts, further))
 
     def restore(self, state: bytes) -> None:
         """Goes on from a snapshot exactly where it was taken.
@@ -102,13 +116,17 @@ class Pipeline:
         Raises:
             ValueError: another version, or other behaviours, wrote it.
         """
-        version, names, edges, parts = msgspec.msgpack.decode(state, type=tuple[str, bytes, bytes, dict[str, bytes]])
-        if version != self.VERSION or parts.keys() != {behaviour.name for behaviour in self._behaviours}:
+        kind = tuple[str, list[bytes], dict[str, bytes], dict[str, bytes]]
+        version, shared, parts, further = msgspec.msgpack.decode(state, type=kind)
+        if version != self.VERSION or parts.keys() != {behaviour.name for behaviour in self._built_in}:
             raise ValueError(f"the detectors' state is of version {version!r}, this is {self.VERSION!r}")
-        self._context.names.load(names)
-        self._context.edges.load(edges)
-        for behaviour in self._behaviours:
+        for load, part in zip((each.load for each in self._context), shared, strict=True):
+            load(part)
+        for behaviour in self._built_in:
             behaviour.restore(parts[behaviour.name])
+        for behaviour in self._further:
+            if behaviour.name in further:
+                behaviour.restore(further[behaviour.name])
 
     def _rename(self, place: str) -> None:
         self._context.edges.renamed(place)
@@ -124,8 +142,10 @@ class _Audience(NamedTuple):
     outward_observers: tuple[Callable[[int, Event], None], ...]
 
 
-def _audience(kind: tuple[str, str], behaviours: Sequence[Behaviour]) -> _Audience:
+def _audience(kind: tuple[str, str], behaviours: Sequence[Behaviour], channels: Channels) -> _Audience:
     everything, outward = (
         tuple(b.observe for b in behaviours if Route(*kind, is_outward) in b.routes) for is_outward in (False, True)
     )
+    if kind == _CONNECTIONS and channels.is_watched:
+        outward = (channels.observe, *outward)
     return _Audience(kind in _NAMING, everything, outward)

@@ -95,6 +95,11 @@ class Compiled:
                 raise RefusedError(f"the model's member {name} scores differently live", hint="train it again")
 
 
+def compiled_tree(tree: SurpriseTree) -> LiveMember:
+    """A tree of columns that stands by itself, as one that was learned on this network does."""
+    return _Surprise(tree)
+
+
 class _Plain:
     """A member as it is."""
 

@@ -104,6 +104,21 @@ class FlowBlock:
     def __len__(self) -> int:
         return len(self.numbers)
 
+    @classmethod
+    def of(cls, table: Table) -> FlowBlock:
+        """The rows of a table of :data:`FLOW`; a word that live flows never have counts as the last of its kind."""
+        columns = []
+        for words, column in zip(WORDS, table.categories.T, strict=True):
+            code_of = {word: code for code, word in enumerate(words)}
+            columns.append([code_of.get(str(word), len(words) - 1) for word in column])
+        codes = np.array(columns, np.int16).T.reshape(len(table), len(WORDS))
+        return cls(np.asfortranarray(table.numbers), np.asfortranarray(codes))
+
+    @classmethod
+    def joined(cls, blocks: Sequence[FlowBlock]) -> FlowBlock:
+        """Several blocks as one."""
+        return cls(np.concatenate([b.numbers for b in blocks]), np.concatenate([b.codes for b in blocks]))
+
     def take(self, rows: Indices | Flags | slice) -> FlowBlock:
         """The flows at these places."""
         return FlowBlock(self.numbers[rows], self.codes[rows])

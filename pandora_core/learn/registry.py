@@ -6,7 +6,8 @@
     ├── versions/0007/            renamed into place when it is whole: there is no half of a version
     │   ├── card.json             parameters, features, lineage, figures, environment, parent, the artefact's hash
     │   ├── model.skops           the artefact
-    │   └── signature.json        ML-DSA over the card's bytes; a version without one is a candidate
+    │   ├── signature.json        ML-DSA over the card's bytes; a version without one is a candidate
+    │   └── origin                of a version that was imported: the file that it came in
     ├── promotions.ndjson         who promoted what and when; the last line is what is live
     ├── evaluations.ndjson        figures measured later
     ├── datasets.ndjson           every import of labelled data
@@ -24,7 +25,6 @@ import hashlib
 import os
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,9 +33,14 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from pandora_core.errors import NotFoundError, RefusedError, VaultError
-from pandora_core.learn import signing
+from pandora_core.learn import parcel, signing
 from pandora_core.learn.card import Card
+from pandora_core.learn.flows import FLOW
 from pandora_core.learn.metrics import Figures
+from pandora_core.learn.parcel import ARTEFACT as ARTEFACT
+from pandora_core.learn.parcel import CARD as CARD
+from pandora_core.learn.parcel import LARGEST_BYTES
+from pandora_core.learn.parcel import SIGNATURE as SIGNATURE
 from pandora_core.learn.profile import Profile
 from pandora_core.learn.signing import PublicKey, Signature, Signer
 
@@ -43,14 +48,13 @@ if TYPE_CHECKING:  # scikit-learn is loaded when an artefact is, not for a list 
     from pandora_core.learn.models import Model
 
 FOLDER = "models"
-ARTEFACT, CARD, SIGNATURE = "model.skops", "card.json", "signature.json"
+ORIGIN = "origin"
 _VERSIONS, _PROMOTIONS, _EVALUATIONS, _DATASETS = (
     "versions",
     "promotions.ndjson",
     "evaluations.ndjson",
     "datasets.ndjson",
 )
-_LARGEST_BYTES = 2 << 30
 _NAME = "pandora_core.learn."
 
 ALLOWED = frozenset(
@@ -76,6 +80,8 @@ class Promotion(msgspec.Struct, frozen=True):
     host: str
     at_us: int
     rollback: bool = False
+    as_trained: bool = False
+    """With the threshold of training, at once: the model was trained on flows of this network."""
 
 
 class Evaluated(msgspec.Struct, frozen=True):
@@ -140,7 +146,7 @@ class Registry:
 
         artefact = skops.io.dumps(model)
         with self._locked(), self._unfinished() as draft:
-            number = max([0, *(int(path.name) for path in (self.folder / _VERSIONS).glob("[0-9]*"))]) + 1
+            number = self._next()
             digest = hashlib.sha384(artefact).hexdigest()
             whole = msgspec.structs.replace(card, number=number, artefact_sha384=digest, artefact_bytes=len(artefact))
             body = _encode(whole)
@@ -181,8 +187,12 @@ class Registry:
         self._check_signature(number, unsigned)
         return _load(self._artefact(number), number)
 
-    def promote(self, number: int, by: str, host: str, at_us: int, *, rollback: bool = False) -> Promotion:
+    def promote(
+        self, number: int, by: str, host: str, at_us: int, *, rollback: bool = False, as_trained: bool = False
+    ) -> Promotion:
         """Make a version the live one, after all the checks that the engine will make.
+
+        ``as_trained``: it alerts at once, above the threshold of training; else it is calibrated on live flows first.
 
         Raises:
             RefusedError: its features cannot be computed live, or :meth:`open` refuses it.
@@ -193,8 +203,9 @@ class Registry:
                 f"model {number} is a benchmark: {card.schema} cannot be computed from live logs",
                 hint="train on flows to promote",
             )
+        _check_features(card)
         self.open(number)
-        made = Promotion(number, by, host, at_us, rollback)
+        made = Promotion(number, by, host, at_us, rollback, as_trained)
         self._append(_PROMOTIONS, made)
         return made
 
@@ -205,10 +216,11 @@ class Registry:
             RefusedError: there was none.
         """
         history = self.promotions()
-        before = [each.number for each in history if history and each.number != history[-1].number]
+        before = [each for each in history if each.number != history[-1].number]
         if not before:
             raise RefusedError("no other model was ever live", hint="pandora models list")
-        return self.promote(before[-1], by, host, at_us, rollback=True)
+        last = before[-1]
+        return self.promote(last.number, by, host, at_us, rollback=True, as_trained=last.as_trained)
 
     def record(self, row: Evaluated | Profile) -> None:
         """Keep figures, or what is known of a data set."""
@@ -232,13 +244,30 @@ class Registry:
             RefusedError: the file is there already, or the artefact was changed.
         """
         self._artefact(number)
-        try:
-            with zipfile.ZipFile(path, "x") as file:
-                for name in (CARD, ARTEFACT, SIGNATURE):
-                    if (self._path(number) / name).exists():
-                        file.write(self._path(number) / name, name)
-        except FileExistsError:
-            raise RefusedError("the file is there already", where=str(path), hint="choose another name") from None
+        parcel.pack(self._path(number), path)
+
+    def take_in(self, path: Path) -> Version:
+        """Add a version that was exported elsewhere, under the next number here; its signature is kept as it is.
+
+        Whether that counts is asked when it is opened: it does where the key that signed it is trusted here.
+
+        Raises:
+            RefusedError: it is no exported model, or its parts do not fit together.
+        """
+        came = parcel.unpack(path)
+        with self._locked(), self._unfinished() as draft:
+            number = self._next()
+            _write(draft / ARTEFACT, came.artefact)
+            _write(draft / CARD, came.card)
+            _write(draft / ORIGIN, path.name.encode())
+            if came.signature is not None:
+                _write(draft / SIGNATURE, came.signature)
+            os.rename(draft, self._path(number))
+            _sync(self.folder / _VERSIONS)
+        return self.version(number)
+
+    def _next(self) -> int:
+        return max([0, *(int(path.name) for path in (self.folder / _VERSIONS).glob("[0-9]*"))]) + 1
 
     def _path(self, number: int) -> Path:
         return self.folder / _VERSIONS / f"{number:04d}"
@@ -250,6 +279,8 @@ class Registry:
             raise RefusedError(
                 f"its card cannot be read: {error}", where=str(path), hint="remove the folder"
             ) from error
+        if (path / ORIGIN).exists():  # numbers of another registry: what is signed stays as it is
+            card = msgspec.structs.replace(card, number=int(path.name), parent=None)
         own = tuple(each for each in evaluations if each.number == card.number)
         return Version(card, (path / SIGNATURE).exists(), card.number == live, own)
 
@@ -271,7 +302,7 @@ class Registry:
 
     def _artefact(self, number: int) -> bytes:
         card, path = self.version(number).card, self._path(number) / ARTEFACT
-        if not path.exists() or path.stat().st_size != card.artefact_bytes or card.artefact_bytes > _LARGEST_BYTES:
+        if not path.exists() or path.stat().st_size != card.artefact_bytes or card.artefact_bytes > LARGEST_BYTES:
             raise RefusedError(f"the artefact of model {number} was changed", where=str(path), hint="train it again")
         artefact = path.read_bytes()
         if hashlib.sha384(artefact).hexdigest() != card.artefact_sha384:
@@ -319,6 +350,15 @@ class Registry:
             yield draft
         finally:
             shutil.rmtree(draft, ignore_errors=True)
+
+
+def _check_features(card: Card) -> None:
+    """Features of another version have the same name and other numbers: the engine would refuse the model."""
+    if card.schema.partition("/")[0] == FLOW.name and card.schema != FLOW.id:
+        raise RefusedError(
+            f"model {card.number} was trained on features {card.schema}, these are {FLOW.id}",
+            hint="train one on these: scores would mean nothing",
+        )
 
 
 def _load(artefact: bytes, number: int) -> Model:

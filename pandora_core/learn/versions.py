@@ -16,18 +16,21 @@ from pandora_core.errors import NotFoundError, RefusedError
 from pandora_core.learn import metrics
 from pandora_core.learn.card import NOVELTY, Card, Training
 from pandora_core.learn.datasets import Columns, Loaded, join, load
+from pandora_core.learn.drift import FEWEST_FLOWS, Reference, reference_of
+from pandora_core.learn.flows import FLOW, FlowBlock
 from pandora_core.learn.metrics import Curve, Figures, Judged, Measure
 from pandora_core.learn.models import Model
 from pandora_core.learn.profile import About, Profile, profile
 from pandora_core.learn.registry import Evaluated, Registry, Version
 from pandora_core.learn.signing import Signer
-from pandora_core.learn.table import Indices, Table, divide
+from pandora_core.learn.table import Division, Indices, Table, divide
 from pandora_core.learn.training import Progress, Trained, environment, train
 
 TEST_SHARE = 0.3
 """Of data with times, the last part that judges; data without is learned from whole, and judged by rehearsals."""
 
 _FLATTERED = 0.05
+_REFERENCE_ROWS = 20_000
 
 
 class Actor(NamedTuple):
@@ -115,7 +118,11 @@ def train_version(
         )
     card = _card(registry, table, trained, actor, name or "+".join(how.recipe.members))
     card = msgspec.structs.replace(
-        card, datasets=tuple(f"D-{each.sha256[:12]}" for each in sets), divided_by=division.by, figures=figures
+        card,
+        datasets=tuple(f"D-{each.sha256[:12]}" for each in sets),
+        divided_by=division.by,
+        figures=figures,
+        reference=_reference(trained.model, table, division),
     )
     return registry.add(card, trained.model, signer), said
 
@@ -188,6 +195,17 @@ def _difference(name: str, figure: Measure, sides: Sequence[Judged], resamples: 
 
 def _judged(model: Model, table: Table, known: tuple[str, ...]) -> Figures:
     return metrics.measure(model.scores(table.cells()), table.kinds, frozenset(known), model.threshold)
+
+
+def _reference(model: Model, table: Table, division: Division) -> Reference | None:
+    """What benign flows look like and score: those that judged, where there are enough, since others flatter."""
+    if table.schema.id != FLOW.id:
+        return None
+    benign = table.take(np.flatnonzero(~table.is_attack)[:_REFERENCE_ROWS])
+    judged = table.take(division.test)
+    judged = judged.take(np.flatnonzero(~judged.is_attack)[:_REFERENCE_ROWS])
+    scored = judged if len(judged) >= FEWEST_FLOWS else benign
+    return reference_of(FlowBlock.of(benign), model.evidence(scored.cells()))
 
 
 def _confusion(judged: Judged, threshold: float) -> tuple[int, int, int, int]:
