@@ -8,7 +8,6 @@ somebody who raises the usual amount a little every hour gets at most half an oc
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 import msgspec
 
@@ -30,25 +29,26 @@ SLOT_STEP = 0.5
 LOWERED_SHARE = 1 / 9
 """How much smaller steps down are: with a ninth, the level settles where one hour in ten is above it."""
 
-EVICTED_SHARE = 0.2
-
 _WEEK_HOURS = 168
 _NOTCHES = 4  # of an octave, so that 63 octaves fit a byte
 
 
 class Baseline(msgspec.Struct, gc=False):
-    """What is usual for one entity. ``slots`` has a level for each hour of the week, in quarters of an octave."""
+    """What is usual for one entity.
+
+    ``slots`` has a level for each hour of the week, in quarters of an octave; it is empty until the first is learnt.
+    """
 
     since_us: int
     hours: int = 0
     level: float = 0.0
-    slots: bytearray = msgspec.field(default_factory=lambda: bytearray(_WEEK_HOURS))
+    slots: bytearray = msgspec.field(default_factory=bytearray)
 
     def learn(self, hour: int, amount: int) -> None:
         """Takes in the amount of one whole hour, counted from the epoch."""
         height = math.log2(1 + amount)
         if not self.hours:
-            self.level = height
+            self.level, self.slots = height, bytearray(_WEEK_HOURS)
         else:
             is_warming = self.hours < WARM_HOURS
             step = min(STEP_UP_WARMING if is_warming else STEP_UP, abs(height - self.level))
@@ -61,6 +61,8 @@ class Baseline(msgspec.Struct, gc=False):
 
     def usual(self, hour: int) -> float:
         """The amount that one hour in ten exceeds: of the hour of the week and those beside it, and of all hours."""
+        if not self.hours:
+            return 0.0
         place = hour % _WEEK_HOURS
         notches = max(self.slots[(place + beside) % _WEEK_HOURS] for beside in (-1, 0, 1))
         return float(2.0 ** max(self.level, notches / _NOTCHES) - 1)
@@ -73,13 +75,3 @@ class Baseline(msgspec.Struct, gc=False):
     def weight(self) -> int:
         """How much would be lost with it."""
         return self.hours
-
-
-def to_forget(known: Iterable[tuple[str, bool, int]], capacity: int) -> list[str]:
-    """Which entities to forget when ``capacity`` is reached, of (entity, is risky, when last heard of).
-
-    A fifth goes: those heard of longest ago, and none that is risky while there are others, so that a flood of new
-    addresses does not make an intruder's past forgotten.
-    """
-    ranked = sorted((is_risky, heard_us, entity) for entity, is_risky, heard_us in known)
-    return [entity for *_, entity in ranked[: max(1, int(capacity * EVICTED_SHARE))]]

@@ -13,6 +13,7 @@ import msgspec
 from pandora_core.detect.addresses import is_address
 from pandora_core.detect.beats import MAX_DRIFT, RUN_PAUSES, pace_of
 from pandora_core.detect.behaviour import Context, Route
+from pandora_core.detect.channels import Call, Channel, ChannelKey, call_of
 from pandora_core.detect.popularity import Popularity, users_sentence
 from pandora_core.detect.recent import Recent
 from pandora_core.detect.sessions import Session, SessionBehaviour, Sessions
@@ -51,9 +52,6 @@ _TRIED = 3
 _CELL_S = 600
 _SIZES = 24
 
-_Key = tuple[str, str, int]
-_Call = tuple[int, int, int, int]
-
 
 class Beat(Session, kw_only=True, gc=False):
     """The calls along one path. ``pending`` are seconds in which calls were made that are not judged yet."""
@@ -86,13 +84,13 @@ class Beacons(SessionBehaviour):
     """
 
     name = "beacon"
-    routes = (Route("network", "connection", is_outward=True), Route("web", "http-request"))
+    routes = (Route("web", "http-request"),)
 
     def __init__(self, context: Context, capacity: int = CAPACITY, trials: int = TRIALS) -> None:
         self._names = context.names
         self._popularity = Popularity(trials)
-        self._trials = Recent(tuple[str, str, int], tuple[_Call, ...], trials)
-        self._beats: Sessions[_Key, Beat] = Sessions(
+        self._asked = Recent(tuple[str, str, int], tuple[Call, ...], trials)
+        self._beats: Sessions[ChannelKey, Beat] = Sessions(
             tuple[str, str, int],
             Beat,
             self._render,
@@ -101,44 +99,63 @@ class Beacons(SessionBehaviour):
             places=lambda key: key[:2],
         )
         self.tables = (self._beats,)
+        context.channels.watch(self)
 
     def observe(self, event_id: int, event: Event) -> None:
-        key = _proxied_path(event) if event.category == "web" else _path(event)
+        """A request by domain; connections are seen by their channels."""
+        key = _proxied_path(event)
         if key is None:
             return
-        at_us, more = event.at_us, event.more
-        call = (at_us, event_id, more.get("source.bytes") or 0, more.get("destination.bytes") or 0)
-        beat = self._beats.at_known(key, at_us)
+        call = call_of(event_id, event)
+        beat = self._beats.at_known(key, event.at_us)
         if beat is not None:
-            self._take(key, beat, call)  # type: ignore[arg-type]
+            self._take(key, beat, call)
         else:
-            self._try(key, call)  # type: ignore[arg-type]
+            self._asked.put(key, self._tried(key, self._asked.get(key) or (), call))
+
+    def opened(self, key: ChannelKey, event_id: int, event: Event) -> None:
+        if key[2] in QUIET_PORTS:
+            return
+        beat = self._beats.at_known(key, event.at_us)
+        if beat is not None:
+            self._take(key, beat, call_of(event_id, event))
+        else:
+            self._use(key, event.at_us)
+
+    def called(self, key: ChannelKey, channel: Channel, event_id: int, event: Event) -> None:
+        if key[2] in QUIET_PORTS or event.transport == "icmp":
+            return
+        call = call_of(event_id, event)
+        beat = self._beats.at_known(key, event.at_us)
+        if beat is None:
+            channel.calls = self._tried(key, channel.calls, call)
+        else:
+            channel.calls = ()
+            self._take(key, beat, call)
 
     def memory(self) -> bytes:
-        return msgspec.msgpack.encode([self._popularity.dump(), self._trials.dump()])
+        return msgspec.msgpack.encode([self._popularity.dump(), self._asked.dump()])
 
     def recall(self, memory: bytes) -> None:
-        popularity, trials = msgspec.msgpack.decode(memory, type=list[bytes])
+        popularity, asked = msgspec.msgpack.decode(memory, type=list[bytes])
         self._popularity.load(popularity)
-        self._trials.load(trials)
+        self._asked.load(asked)
 
-    def _try(self, key: _Key, call: _Call) -> None:
-        """Keeps the first calls of a path aside: most paths never have more."""
-        calls = self._trials.get(key) or ()
+    def _tried(self, key: ChannelKey, calls: tuple[Call, ...], call: Call) -> tuple[Call, ...]:
+        """The first calls of a path, now that there is one more: most paths never have enough for a beat."""
         if not calls or call[0] < calls[0][0]:
             self._use(key, call[0])
         if len(calls) < _TRIED:
-            self._trials.put(key, tuple(sorted((*calls, call))))
-        else:
-            self._trials.put(key, ())
-            for earlier in (*calls, call):
-                self._take(key, self._beats.at(key, earlier[0]), earlier)
+            return tuple(sorted((*calls, call)))
+        for earlier in (*calls, call):
+            self._take(key, self._beats.at(key, earlier[0]), earlier)
+        return ()
 
-    def _use(self, key: _Key, at_us: int) -> None:
+    def _use(self, key: ChannelKey, at_us: int) -> None:
         for told in self._popularity.add(key[1], key[0], at_us):
             self._beats.mark_place(told)
 
-    def _take(self, key: _Key, beat: Beat, call: _Call) -> None:
+    def _take(self, key: ChannelKey, beat: Beat, call: Call) -> None:
         at_us, event_id, sent, received = call
         if at_us == beat.first_us:
             self._use(key, at_us)
@@ -162,7 +179,7 @@ class Beacons(SessionBehaviour):
         elif beat.count <= _TRIED:
             beat.remember(event_id, at_us)
 
-    def _judge(self, key: _Key, beat: Beat, event_id: int, at_us: int) -> None:
+    def _judge(self, key: ChannelKey, beat: Beat, event_id: int, at_us: int) -> None:
         """Takes in the calls before which nothing can come any more, now that a call in the newest cell was made."""
         complete_s = (beat.cell - 1) * _CELL_S
         _take_in(beat, complete_s)
@@ -170,7 +187,7 @@ class Beacons(SessionBehaviour):
         if is_new and not self._popularity.is_popular(key[1], complete_s * SECOND_US):
             self._beats.fire(key, beat, event_id, at_us, self.name, *key, beat.first_us)
 
-    def _render(self, key: _Key, beat: Beat) -> Detection:
+    def _render(self, key: ChannelKey, beat: Beat) -> Detection:
         source, destination, port = key
         entity = self._names.entity_at(source, beat.last_us)
         users = self._popularity.users(destination)
@@ -209,14 +226,7 @@ class Beacons(SessionBehaviour):
         return points + (POINTS_LASTING if _steady_span_us(beat) >= LASTING_US else 0)
 
 
-def _path(event: Event) -> _Key | None:
-    source, destination, port = event.source_ip, event.destination_ip, event.destination_port or 0
-    if source is None or destination is None or port in QUIET_PORTS or event.transport == "icmp":
-        return None
-    return source, destination, port
-
-
-def _proxied_path(event: Event) -> _Key | None:
+def _proxied_path(event: Event) -> ChannelKey | None:
     """The path to the name that a proxy, or a server, was asked for."""
     source, domain = event.source_ip, event.more.get("url.domain")
     if source is None or not isinstance(domain, str) or "." not in domain or is_address(domain):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+from pandora_core.detect.channels import Channels
 from pandora_core.detect.edges import Edges
 from pandora_core.detect.names import Names
 from pandora_core.model import Detection, Event
@@ -28,10 +29,11 @@ class Fired(NamedTuple):
 
 
 class Context(NamedTuple):
-    """What behaviours share: names to show, which the pipeline keeps, and the edges that they add moves to."""
+    """What behaviours share: names to show and channels, which the pipeline keeps, and the edges that they add to."""
 
     names: Names
     edges: Edges
+    channels: Channels
 
 
 class Behaviour(Protocol):

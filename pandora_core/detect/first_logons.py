@@ -105,7 +105,7 @@ class FirstLogons(SessionBehaviour):
     )
 
     def __init__(self, context: Context, capacity: int = CAPACITY, max_paths: int = MAX_PATHS) -> None:
-        self._names, self._edges = context
+        self._names, self._edges = context.names, context.edges
         self._arrivals = Sessions(Path, Arrival, self._render, gap_us=FIRST_USES_US, capacity=capacity, places=tuple)
         self.tables = (self._arrivals,)
         self._max_paths = max_paths

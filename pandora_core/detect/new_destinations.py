@@ -8,9 +8,9 @@ from typing import NamedTuple
 import msgspec
 
 from pandora_core.detect.addresses import is_internal
-from pandora_core.detect.baselines import to_forget
 from pandora_core.detect.behaviour import Context, Route
 from pandora_core.detect.popularity import Popularity
+from pandora_core.detect.recent import RiskyLast
 from pandora_core.detect.sessions import Session, SessionBehaviour, Sessions
 from pandora_core.detect.words import amount, duration, listed
 from pandora_core.model import DAY_US, HOUR_US, Detection, EntityRef, Event
@@ -42,8 +42,6 @@ class Circle(msgspec.Struct, gc=False):
 
     since_us: int
     networks: dict[str, int] = msgspec.field(default_factory=dict)
-    heard_us: int = 0
-    is_risky: bool = False
 
 
 class Newcomers(Session, kw_only=True, gc=False):
@@ -71,10 +69,9 @@ class NewDestinations(SessionBehaviour):
         learning_us: int = LEARNING_US,
     ) -> None:
         self._names = context.names
-        self._max_hosts = max_hosts
         self._learning_us = learning_us
         self._popularity = Popularity(max_hosts)
-        self._circles: dict[str, Circle] = {}
+        self._circles = RiskyLast(Circle, max_hosts)
         self._new: Sessions[_Source, Newcomers] = Sessions(
             _Source, Newcomers, self._render, gap_us=PAUSE_US, capacity=capacity, places=tuple
         )
@@ -91,36 +88,28 @@ class NewDestinations(SessionBehaviour):
             return
         at_us, network = event.at_us, _network_of(destination)
         if circle is None:
-            circle = self._started(source, at_us)
+            circle = self._circles.add(source, Circle(at_us))
         elif at_us < circle.since_us:
             circle.since_us = at_us
         first_us = circle.networks.get(network)
         if first_us is None or at_us < first_us:
             circle.networks[network] = at_us
-            circle.heard_us = max(circle.heard_us, at_us)
+            self._circles.heard(source)
             self._popularity.add(network, source, at_us)
             if at_us - circle.since_us >= self._learning_us:
                 self._take(source, circle, destination, event_id, at_us)
 
     def memory(self) -> bytes:
-        return msgspec.msgpack.encode([self._popularity.dump(), msgspec.msgpack.encode(list(self._circles.items()))])
+        return msgspec.msgpack.encode([self._popularity.dump(), self._circles.dump()])
 
     def recall(self, memory: bytes) -> None:
         popularity, circles = msgspec.msgpack.decode(memory, type=list[bytes])
         self._popularity.load(popularity)
-        self._circles = dict(msgspec.msgpack.decode(circles, type=list[tuple[str, Circle]]))
-
-    def _started(self, source: str, at_us: int) -> Circle:
-        if len(self._circles) >= self._max_hosts:
-            known = ((name, circle.is_risky, circle.heard_us) for name, circle in self._circles.items())
-            for name in to_forget(known, self._max_hosts):
-                del self._circles[name]
-        circle = self._circles[source] = Circle(at_us, {}, at_us)
-        return circle
+        self._circles.load(circles)
 
     def _take(self, source: str, circle: Circle, destination: str, event_id: int, at_us: int) -> None:
         key = _Source(source)
-        circle.is_risky = True
+        self._circles.guard(source)
         new = self._new.at(key, at_us)
         if len(new.destinations) < _MAX_SHOWN:
             users = self._popularity.users(_network_of(destination), at_us + 1)

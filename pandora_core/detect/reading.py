@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from pandora_core.detect.baselines import WARM_HOURS, Baseline, to_forget
+from pandora_core.detect.baselines import WARM_HOURS, Baseline
 from pandora_core.detect.behaviour import Context, Route
 from pandora_core.detect.names import machine_of, user_name
 from pandora_core.detect.paths import shown, source_of
 from pandora_core.detect.popularity import Popularity
+from pandora_core.detect.recent import RiskyLast
 from pandora_core.detect.sessions import Session, SessionBehaviour, Sessions
 from pandora_core.detect.strands import Strand
 from pandora_core.detect.words import amount, listed
@@ -71,7 +72,6 @@ class Reader(msgspec.Struct, gc=False):
     baseline: Baseline
     newest: int = 0
     hours: dict[int, Hour] = msgspec.field(default_factory=dict)
-    is_risky: bool = False
 
 
 class Source(NamedTuple):
@@ -115,10 +115,9 @@ class BulkReading(SessionBehaviour):
         least_files: tuple[int, int] = (LEAST_FILES, LEAST_FILES_UNKNOWN),
     ) -> None:
         self._names = context.names
-        self._max_hosts = max_hosts
         self._least, self._least_unknown = least_files
         self._popularity = Popularity(max_hosts)
-        self._readers: dict[str, Reader] = {}
+        self._readers = RiskyLast(Reader, max_hosts)
         self._peers: dict[int, dict[int, int]] = {}
         self._readings = Sessions(Source, Reading, self._render, gap_us=PAUSE_US, capacity=capacity, places=tuple)
         self.tables = (self._readings,)
@@ -147,13 +146,13 @@ class BulkReading(SessionBehaviour):
             self._join(source, hour, size, event_id, event)
 
     def memory(self) -> bytes:
-        readers = msgspec.msgpack.encode(list(self._readers.items()))
-        return msgspec.msgpack.encode([self._popularity.dump(), readers, msgspec.msgpack.encode(self._peers)])
+        peers = msgspec.msgpack.encode(self._peers)
+        return msgspec.msgpack.encode([self._popularity.dump(), self._readers.dump(), peers])
 
     def recall(self, memory: bytes) -> None:
         popularity, readers, peers = msgspec.msgpack.decode(memory, type=list[bytes])
         self._popularity.load(popularity)
-        self._readers = dict(msgspec.msgpack.decode(readers, type=list[tuple[str, Reader]]))
+        self._readers.load(readers)
         self._peers = msgspec.msgpack.decode(peers, type=dict[int, dict[int, int]])
 
     def _hour(self, source: str, at_us: int) -> Hour | None:
@@ -161,10 +160,9 @@ class BulkReading(SessionBehaviour):
         number = at_us // HOUR_US
         reader = self._readers.get(source)
         if reader is None:
-            if len(self._readers) >= self._max_hosts:
-                self._forget()
-            reader = self._readers[source] = Reader(Baseline(number * HOUR_US))
+            reader = self._readers.add(source, Reader(Baseline(number * HOUR_US)))
         if number > reader.newest:
+            self._readers.heard(source)
             self._advance(reader, number)
         reader.baseline.since_us = min(reader.baseline.since_us, number * HOUR_US)
         hour = reader.hours.get(number)
@@ -216,14 +214,9 @@ class BulkReading(SessionBehaviour):
                 return round(math.exp2((notch + 1) / _NOTCHES) - 1)
         return None
 
-    def _forget(self) -> None:
-        known = ((name, reader.is_risky, reader.newest) for name, reader in self._readers.items())
-        for name in to_forget(known, self._max_hosts):
-            del self._readers[name]
-
     def _join(self, place: str, hour: Hour, size: int, event_id: int, event: Event) -> None:
         source, at_us = Source(place), event.at_us
-        self._readers[place].is_risky = True
+        self._readers.guard(place)
         reading = self._readings.at(source, at_us)
         reading.first_us = min(reading.first_us, hour.first_us)
         reading.last_us = max(reading.last_us, hour.last_us)

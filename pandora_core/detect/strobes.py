@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from pandora_core.detect.addresses import is_internal, is_outside
 from pandora_core.detect.behaviour import Context, Route
+from pandora_core.detect.channels import (
+    CALL_CELL_US,
+    MAX_CHANNELS,
+    REFUSED_CELL_US,
+    Cell,
+    Channel,
+    ChannelKey,
+    newest,
+)
 from pandora_core.detect.popularity import Popularity, users_sentence
-from pandora_core.detect.recent import Recent
 from pandora_core.detect.sessions import Session, SessionBehaviour, Sessions
 from pandora_core.detect.words import amount, span_of
 from pandora_core.model import HOUR_US, Detection, EntityRef, Event
@@ -22,51 +28,10 @@ longer each time, as well-behaved software does, stays far below."""
 POINTS = 40.0
 POINTS_REFUSED = 45.0
 POINTS_POPULAR = 10.0
-MAX_PATHS = 60_000
 CAPACITY = 2_000
 PAUSE_US = 12 * HOUR_US
 
-_CALL_CELL_US = 6 * HOUR_US
-_REFUSED_CELL_US = HOUR_US
 _DNS_PORT = 53
-
-_Path = tuple[str, str, int]
-
-
-class Cell(msgspec.Struct, gc=False):
-    """Connections along a path in six hours, or refused ones in an hour; ``before`` is the cell for late lines."""
-
-    number: int
-    first_us: int
-    last_us: int
-    count: int = 0
-    before: Cell | None = None
-
-    def add(self, number: int, at_us: int, count: int) -> Cell | None:
-        """Counts an event in that is not newer; its cell, or ``None`` if it is older than late."""
-        cell = self if number == self.number else self._before(number, at_us)
-        if cell is None:
-            return None
-        cell.count += count
-        if at_us > cell.last_us:
-            cell.last_us = at_us
-        elif at_us < cell.first_us:
-            cell.first_us = at_us
-        return cell
-
-    def _before(self, number: int, at_us: int) -> Cell | None:
-        if number != self.number - 1:
-            return None
-        if self.before is None or self.before.number != number:
-            self.before = Cell(number, at_us, at_us)
-        return self.before
-
-
-class Tally(msgspec.Struct, gc=False):
-    """What is counted along a path, by the newest cells: there are many, and most of them have one connection."""
-
-    calls: Cell
-    refused: Cell | None = None
 
 
 class Strobe(Session, kw_only=True, gc=False):
@@ -90,15 +55,14 @@ class Strobes(SessionBehaviour):
         self,
         context: Context,
         capacity: int = CAPACITY,
-        max_paths: int = MAX_PATHS,
+        max_destinations: int = MAX_CHANNELS,
         many_calls: int = MANY_CALLS,
         many_refused: int = MANY_REFUSED,
     ) -> None:
         self._names = context.names
         self._many_calls, self._many_refused = many_calls, many_refused
-        self._popularity = Popularity(max_paths)
-        self._tallies = Recent(tuple[str, str, int], Tally, max_paths)
-        self._strobes: Sessions[_Path, Strobe] = Sessions(
+        self._popularity = Popularity(max_destinations)
+        self._strobes: Sessions[ChannelKey, Strobe] = Sessions(
             tuple[str, str, int],
             Strobe,
             self._render,
@@ -107,52 +71,48 @@ class Strobes(SessionBehaviour):
             places=lambda key: key[:2],
         )
         self.tables = (self._strobes,)
+        context.channels.watch(self)
 
     def observe(self, event_id: int, event: Event) -> None:
+        """Who asks which resolver of ours; connections to the outside are seen by their channels."""
         source, destination = event.source_ip, event.destination_ip
-        if source is None or destination is None:
+        if event.destination_port != _DNS_PORT or source is None or destination is None:
             return
-        port = event.destination_port or 0
-        if is_outside(destination):
-            self._count((source, destination, port), event_id, event)
-        elif port == _DNS_PORT and is_internal(source):
-            for told in self._popularity.add(destination, source, event.at_us):
-                self._strobes.mark_place(told)
+        if is_internal(source) and not is_outside(destination):
+            self._use(destination, source, event.at_us)
 
-    def memory(self) -> bytes:
-        return msgspec.msgpack.encode([self._popularity.dump(), self._tallies.dump()])
+    def opened(self, key: ChannelKey, event_id: int, event: Event) -> None:
+        self._use(key[1], key[0], event.at_us)
 
-    def recall(self, memory: bytes) -> None:
-        popularity, tallies = msgspec.msgpack.decode(memory, type=list[bytes])
-        self._popularity.load(popularity)
-        self._tallies.load(tallies)
-
-    def _count(self, path: _Path, event_id: int, event: Event) -> None:
-        at_us = event.at_us
-        number = at_us // _CALL_CELL_US
-        tally = self._tallies.get(path)
-        if tally is None:
-            tally = self._begin(path, number, at_us)
-        if number > tally.calls.number:
-            tally.calls = _newest(tally.calls, number, at_us)
-        calls = tally.calls.add(number, at_us, event.count)
-        if calls is not None and calls.count == event.count:
-            self._tallies.put(path, tally)  # written lately: a path that is alive is not forgotten
+    def called(self, key: ChannelKey, channel: Channel, event_id: int, event: Event) -> None:
+        at_us, count = event.at_us, event.count
+        number = at_us // CALL_CELL_US
+        counted = channel.counted
+        if not counted.count:
+            self._use(key[1], key[0], at_us)
+        if number > counted.number:
+            counted = channel.counted = newest(counted, number, at_us)
+        calls = counted.add(number, at_us, count)
         refused = None
         if event.outcome == "failure":
-            number = at_us // _REFUSED_CELL_US
-            tally.refused = _newest(tally.refused, number, at_us)
-            refused = tally.refused.add(number, at_us, event.count)
+            number = at_us // REFUSED_CELL_US
+            channel.refused = newest(channel.refused, number, at_us)
+            refused = channel.refused.add(number, at_us, count)
         is_many = calls is not None and calls.count >= self._many_calls
         if is_many or (refused is not None and refused.count >= self._many_refused):
-            self._join(path, calls if is_many else None, refused, event_id, event)
+            self._join(key, calls if is_many else None, refused, event_id, event)
 
-    def _begin(self, path: _Path, number: int, at_us: int) -> Tally:
-        for told in self._popularity.add(path[1], path[0], at_us):
+    def memory(self) -> bytes:
+        return self._popularity.dump()
+
+    def recall(self, memory: bytes) -> None:
+        self._popularity.load(memory)
+
+    def _use(self, destination: str, source: str, at_us: int) -> None:
+        for told in self._popularity.add(destination, source, at_us):
             self._strobes.mark_place(told)
-        return Tally(Cell(number, at_us, at_us))
 
-    def _join(self, path: _Path, many: Cell | None, refused: Cell | None, event_id: int, event: Event) -> None:
+    def _join(self, path: ChannelKey, many: Cell | None, refused: Cell | None, event_id: int, event: Event) -> None:
         strobe = self._strobes.at(path, event.at_us)
         for cell in (many, refused):
             if cell is not None:
@@ -166,7 +126,7 @@ class Strobes(SessionBehaviour):
         else:
             self._strobes.fire(path, strobe, event_id, event.at_us, self.name, *path, strobe.first_us)
 
-    def _render(self, path: _Path, strobe: Strobe) -> Detection:
+    def _render(self, path: ChannelKey, strobe: Strobe) -> Detection:
         source, destination, port = path
         entity = self._names.entity_at(source, strobe.last_us)
         is_refused = strobe.most_refused >= self._many_refused
@@ -203,13 +163,3 @@ class Strobes(SessionBehaviour):
             related=(EntityRef("address", destination),),
             event_ids=strobe.event_ids,
         )
-
-
-def _newest(cell: Cell | None, number: int, at_us: int) -> Cell:
-    """The newest cell, now that something happened in another."""
-    if cell is None:
-        return Cell(number, at_us, at_us)
-    if number <= cell.number:
-        return cell
-    cell.before = None
-    return Cell(number, at_us, at_us, 0, cell)

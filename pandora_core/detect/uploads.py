@@ -8,9 +8,10 @@ from typing import NamedTuple
 import msgspec
 
 from pandora_core.detect.addresses import is_internal
-from pandora_core.detect.baselines import Baseline, to_forget
+from pandora_core.detect.baselines import Baseline
 from pandora_core.detect.behaviour import Context, Route
 from pandora_core.detect.popularity import Popularity, users_sentence
+from pandora_core.detect.recent import RiskyLast
 from pandora_core.detect.sessions import Session, SessionBehaviour, Sessions
 from pandora_core.detect.words import amount, size
 from pandora_core.model import HOUR_US, Detection, EntityRef, Event
@@ -63,7 +64,6 @@ class Sender(msgspec.Struct, gc=False):
     baseline: Baseline
     newest: int = 0
     hours: dict[int, Hour] = msgspec.field(default_factory=dict)
-    is_risky: bool = False
 
 
 class Source(NamedTuple):
@@ -106,10 +106,9 @@ class Uploads(SessionBehaviour):
         least_bytes: tuple[int, int] = (LEAST_BYTES, LEAST_BYTES_UNKNOWN),
     ) -> None:
         self._names = context.names
-        self._max_hosts = max_hosts
         self._least, self._least_unknown = least_bytes
         self._popularity = Popularity(max_hosts)
-        self._senders: dict[str, Sender] = {}
+        self._senders = RiskyLast(Sender, max_hosts)
         self._uploads = Sessions(Source, Upload, self._render, gap_us=PAUSE_US, capacity=capacity, places=tuple)
         self.tables = (self._uploads,)
 
@@ -142,22 +141,21 @@ class Uploads(SessionBehaviour):
             self._join(source, at_us, hour, event_id, event)
 
     def memory(self) -> bytes:
-        return msgspec.msgpack.encode([self._popularity.dump(), msgspec.msgpack.encode(list(self._senders.items()))])
+        return msgspec.msgpack.encode([self._popularity.dump(), self._senders.dump()])
 
     def recall(self, memory: bytes) -> None:
         popularity, senders = msgspec.msgpack.decode(memory, type=list[bytes])
         self._popularity.load(popularity)
-        self._senders = dict(msgspec.msgpack.decode(senders, type=list[tuple[str, Sender]]))
+        self._senders.load(senders)
 
     def _hour(self, source: str, at_us: int) -> Hour | None:
         """The hour of a host that a moment falls into; ``None`` if it is older than late."""
         number = at_us // HOUR_US
         sender = self._senders.get(source)
         if sender is None:
-            if len(self._senders) >= self._max_hosts:
-                self._forget()
-            sender = self._senders[source] = Sender(Baseline(number * HOUR_US))
+            sender = self._senders.add(source, Sender(Baseline(number * HOUR_US)))
         if number > sender.newest:
+            self._senders.heard(source)
             self._advance(sender, number)
         if number * HOUR_US < sender.baseline.since_us:
             sender.baseline.since_us = number * HOUR_US
@@ -189,14 +187,9 @@ class Uploads(SessionBehaviour):
         least = self._least if is_warm else self._least_unknown
         return Hour(max(least, TIMES_USUAL * usual), usual, is_warm)
 
-    def _forget(self) -> None:
-        known = ((name, sender.is_risky, sender.newest) for name, sender in self._senders.items())
-        for name in to_forget(known, self._max_hosts):
-            del self._senders[name]
-
     def _join(self, address: str, at_us: int, hour: Hour, event_id: int, event: Event) -> None:
         source = Source(address)
-        self._senders[address].is_risky = True
+        self._senders.guard(address)
         upload = self._uploads.at(source, at_us)
         upload.first_us = min(upload.first_us, hour.first_us)
         upload.last_us = max(upload.last_us, hour.last_us)

@@ -17,6 +17,7 @@ from pandora_core.detect import (
     beats,
     borrowed,
     certificates,
+    channels,
     customs,
     dns_tunnels,
     domains,
@@ -119,7 +120,7 @@ def cramped() -> Pipeline:
             lambda context: HostSigns(context, capacity=2, max_customs=2),
             lambda context: RemoteServices(context, capacity=1),
             lambda context: Beacons(context, capacity=1, trials=2),
-            lambda context: Strobes(context, capacity=1, max_paths=2, many_calls=3, many_refused=3),
+            lambda context: Strobes(context, capacity=1, max_destinations=2, many_calls=3, many_refused=3),
             lambda context: LongConnections(context, capacity=1),
             lambda context: Uploads(context, capacity=1, max_hosts=2, least_bytes=(1_000, 1_000)),
             lambda context: DnsTunnels(context, capacity=1, many_names=2),
@@ -133,6 +134,7 @@ def cramped() -> Pipeline:
         ],
         max_places=2,
         max_edges=2,
+        max_channels=2,
     )
 
 
@@ -324,6 +326,7 @@ def test_the_version_is_raised_with_every_threshold() -> None:
         beats,
         borrowed,
         certificates,
+        channels,
         dns_tunnels,
         domains,
         exposure,
@@ -346,4 +349,4 @@ def test_the_version_is_raised_with_every_threshold() -> None:
         (name, key, sorted(map(repr, value)) if isinstance(value, frozenset) else value)
         for name, key, value in thresholds
     ]
-    assert (Pipeline.VERSION, digest(*text)) == ("12", "060cb7b115ce")
+    assert (Pipeline.VERSION, digest(*text)) == ("13", "39a8c1219191")

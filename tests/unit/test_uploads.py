@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pandora_core.detect.baselines import STEP_UP, Baseline, to_forget
+from pandora_core.detect.baselines import STEP_UP, Baseline
 from pandora_core.detect.new_destinations import FEW_NETWORKS, NewDestinations
 from pandora_core.detect.uploads import LEAST_BYTES_UNKNOWN, POINTS_POPULAR, TIMES_USUAL, Uploads
 from pandora_core.model import DAY_US, HOUR_US, Detection, Event
@@ -82,12 +82,6 @@ def test_an_hour_of_the_week_has_its_own_level() -> None:
     for hour in range(24 * 7 * 8):
         baseline.learn(hour, 400 * MB if hour % 168 == 30 else 1 * MB)
     assert baseline.usual(24 * 7 * 8 + 30) > 4 * baseline.usual(24 * 7 * 8 + 100)
-
-
-def test_what_is_risky_is_forgotten_last() -> None:
-    known = [(f"host {n}", n == 0, n) for n in range(10)]
-    assert "host 0" not in to_forget(known, 10)
-    assert to_forget(known, 10) == ["host 1", "host 2"]
 
 
 def test_a_server_that_talks_to_a_network_it_never_talked_to_is_weak_evidence() -> None:
