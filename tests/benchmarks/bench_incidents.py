@@ -1,10 +1,10 @@
 """Measures incidents on labelled alert tables (AIT alert data set): how few, and how much of the attack they show.
 
-Run with ``python -m tests.benchmarks.bench_incidents FOLDER [--stories] [--left-out]``, a folder with files called
-``COMPANY_alerts.txt``. With ``--left-out``, ``POINTS`` is chosen for each company on all others, and tried on it.
-Labels are read here for scoring and nowhere else. A phase counts if a line that is shown comes from it (time_label);
-a line belongs to the attack if it lies in any phase. ``labelled`` lines are those that the data set also names by
-event_label, the stricter reading. ``signs`` are phases that need no line of the kind before or after.
+Run with ``python -m tests.benchmarks.bench_incidents FOLDER [--stories]``, a folder with files called
+``COMPANY_alerts.txt``; ``bench_incidents_unseen`` says how much of it is luck. Labels are read here for scoring and
+nowhere else. A phase counts if a line that is shown comes from it (time_label); a line belongs to the attack if it
+lies in any phase. ``labelled`` lines are those that the data set also names by event_label, the stricter reading.
+``signs`` are phases that need no line of the kind before or after.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from pandora_core.detect import rare_alerts
 from pandora_core.detect.behaviour import Fired
 from pandora_core.detect.incidents import Incident, IncidentBook, Step, incidents_of
 from pandora_core.detect.pipeline import Pipeline
@@ -32,7 +31,6 @@ from pandora_core.model import DAY_US, MINUTE_US, Detection, Event, Severity
 SHOWN = 20
 BATCH = 1000
 NO_PHASE = "false_positive"
-TRIED_POINTS = (20.0, 22.0, 24.0, 26.0, 28.0)
 
 
 class Score(NamedTuple):
@@ -60,10 +58,13 @@ class Table:
     """One company's alerts, the events by number, and those by time."""
 
     def __init__(self, path: Path) -> None:
-        self.name = path.name.partition("_")[0]
         decoder = WazuhFormat().decoder(None, filename=path.name, modified_us=0)
         decoded = decoder.decode(path.read_bytes().splitlines(keepends=True))
-        self.events = [item for item in decoded if isinstance(item, Event)]
+        self.fill(path.name.partition("_")[0], [item for item in decoded if isinstance(item, Event)])
+
+    def fill(self, name: str, events: list[Event]) -> None:
+        """Takes events in, whose numbers are their places from one on."""
+        self.name, self.events = name, events
         self._order = sorted(range(len(self.events)), key=lambda place: self.events[place].at_us)
         self._times = [self.events[place].at_us for place in self._order]
 
@@ -193,22 +194,6 @@ def stories(table: Table, fired: Sequence[Fired]) -> None:
             print(f"      {line.role:<6} {line.host:<16} {line.words}  [{table.phase(line.event_id)}]")
 
 
-def left_out(tables: Sequence[Table]) -> None:
-    """Leave one company out: the points that show most phases of the others, and what they show of this one."""
-    found: dict[str, dict[float, Score]] = {table.name: {} for table in tables}
-    before = rare_alerts.POINTS
-    for points in TRIED_POINTS:
-        rare_alerts.POINTS = points
-        for table in tables:
-            fired = detected(table.events)
-            found[table.name][points] = scored(table, incidents_of(fired), fired)
-    rare_alerts.POINTS = before
-    for name, by_points in found.items():
-        others = [scores for other, scores in found.items() if other != name]
-        best = max(TRIED_POINTS, key=lambda p: sum(len(o[p].phases) + o[p].attack_share for o in others))
-        print(report(f"  {name} left out: {best:.0f} points", by_points[best]), flush=True)
-
-
 def main(arguments: Sequence[str]) -> None:
     folder = Path(next(argument for argument in arguments if not argument.startswith("-")))
     print(
@@ -229,8 +214,6 @@ def main(arguments: Sequence[str]) -> None:
         )
         if "--stories" in arguments:
             stories(table, fired)
-    if "--left-out" in arguments:
-        left_out(tables)
 
 
 if __name__ == "__main__":
