@@ -53,3 +53,34 @@ def told(figure: Figure | None) -> str:
     if figure.low is None or figure.high is None:
         return f"{figure.value:.3f}"
     return f"{figure.value:.3f} ({figure.low:.3f}–{figure.high:.3f})"
+
+
+def lineage_of(registry: Registry, number: int) -> dict[str, Any]:
+    """What a version comes from, kind by kind: each row has ``kind``, ``what`` and the version it belongs to."""
+    known = {row.id: row for row in registry.datasets()}
+    rows: list[dict[str, Any]] = []
+    wanted: int | None = number
+    while wanted is not None:
+        card = registry.version(wanted).card
+        rows += [{"kind": kind, "what": what, "model": wanted} for kind, what in _parts(card, known)]
+        rows += [
+            {"kind": "integration", "what": f"promoted by {each.by} on {each.host}", "model": wanted}
+            for each in registry.promotions()
+            if each.number == wanted
+        ]
+        wanted = card.parent
+    return {"items": rows, "next": None}
+
+
+def _parts(card: Any, known: dict[str, Any]) -> list[tuple[str, str]]:
+    told_of: list[tuple[str, str]] = []
+    for each in card.datasets:
+        row = known.get(each)
+        told_of.append(("source", f"{each} {row.name}: {row.source}" if row else f"{each}, not imported"))
+        if row:
+            told_of.append(("privacy", "sensitive" if row.is_sensitive else "not sensitive"))
+            told_of.append(("statistics", f"{row.rows:,} rows, {row.attacks:,} attacks, {len(row.columns)} columns"))
+    told_of += [("feature", column) for column in card.columns]
+    told_of += [("transformation", f"{member}: {step}") for member, steps in card.steps.items() for step in steps]
+    run = f"seed {card.training.seed}, {len(card.rehearsals)} rehearsals, Python {card.environment.python}"
+    return [*told_of, ("pipeline run", run), ("model", f"{card.number} {card.name}, sha384 {card.artefact_sha384}")]

@@ -39,8 +39,9 @@ def data_options(command: Command) -> Command:
 
 def _recipe_options(command: Command) -> Command:
     for option in (
-        click.option("--recipe", "recipe_name", default="hybrid", show_default=True, help="hybrid, forest, boosting, "
-                     "logistic, surprise, isolation, reconstruction, neighbours, or some joined with +."),
+        click.option("--recipe", "recipe_name", default="auto", show_default=True, help="auto (live for flows, else "
+                     "hybrid), hybrid, live, forest, boosting, logistic, surprise, isolation, reconstruction, "
+                     "neighbours, or some joined with +."),
         click.option("--set", "settings", multiple=True, metavar="MEMBER.NAME=VALUE",
                      help="A parameter, such as forest.n_estimators=400 or preparation.components=20; several."),
         click.option("--smote", is_flag=True, help="Fill up the attacks with SMOTE, where a model is fitted."),
@@ -84,8 +85,8 @@ def train(data: Path | None, /, names: tuple[str, ...], as_json: bool, **given: 
     from pandora_core.learn.training import workers
     from pandora_core.learn.versions import Actor, Split, train_version
 
-    how = _training(given)
     sets = [load_of(data, name, **given) for name in names]
+    how = _training(given, is_live=all(each.table.schema.is_live for each in sets))
     actor = Actor(bootstrap.actor(), socket.gethostname(), bootstrap.now_us())
     with contextlib.ExitStack() as stack:
         stack.enter_context(workers(given["jobs"], given["dask"]))
@@ -177,9 +178,10 @@ def search(data: Path | None, /, name: str, as_json: bool, **given: Any) -> None
 
     grid = {path: [_value(each) for each in values.split(",")] for path, values in map(_pair, given["grid"])}
     loaded = load_of(data, name, **given)
+    how = _training(given, is_live=loaded.table.schema.is_live)
     with workers(given["jobs"], given["dask"]):
         found = search_(
-            loaded.table, _training(given), grid, way=given["way"], trials=given["trials"],
+            loaded.table, how, grid, way=given["way"], trials=given["trials"],
             by_time=given["by_time"], progress=say_progress,
         )  # fmt: skip
     rows = [
@@ -220,14 +222,15 @@ def robustness(
     emit(shape, as_json, lambda: table(("under", "ROC-AUC", "TPR at 1 % FPR", "ROC-AUC lost"), rows))
 
 
-def _training(given: dict[str, Any]) -> Training:
+def _training(given: dict[str, Any], *, is_live: bool) -> Training:
     import msgspec
 
     from pandora_core.errors import ConfigError
     from pandora_core.learn.card import RECIPES, Preparation, Recipe, Training
 
     members: dict[str, dict[str, Any]] = {}
-    for name in given["recipe_name"].split("+"):
+    wanted = given["recipe_name"]
+    for name in (("live" if is_live else "hybrid") if wanted == "auto" else wanted).split("+"):
         if name not in RECIPES:
             raise ConfigError(f"no recipe {name!r}", where="--recipe", hint=f"known: {', '.join(RECIPES)}")
         members |= {member: dict(parameters) for member, parameters in RECIPES[name].members.items()}

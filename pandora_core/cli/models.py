@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pandora_core.cli.model_drift import drift
 from pandora_core.cli.model_insight import importance, learning_curve, report
-from pandora_core.cli.model_shapes import registry_of, shape_of, state_of, told
+from pandora_core.cli.model_shapes import lineage_of, registry_of, shape_of, state_of, told
 from pandora_core.cli.model_work import compare, evaluate, robustness, search, train
 from pandora_core.cli.output import emit, json_option, table
 
 if TYPE_CHECKING:  # imported when a command runs: help needs no scikit-learn
-    from pandora_core.learn.registry import Promotion, Registry, Version
+    from pandora_core.learn.registry import Promotion, Version
 
 
 @click.group()
@@ -21,7 +22,7 @@ def models() -> None:
     """Models: train, judge, compare, promote, roll back."""
 
 
-for work in (train, evaluate, compare, search, robustness, importance, learning_curve, report):
+for work in (train, evaluate, compare, search, robustness, importance, learning_curve, report, drift):
     models.add_command(work)
 
 
@@ -52,19 +53,26 @@ def show(data: Path | None, number: int, as_json: bool) -> None:
 def lineage(data: Path | None, number: int, as_json: bool) -> None:
     """Where a version comes from: sources, data, features, transformations, training, parents, promotions."""
     registry = registry_of(data)
-    shape = _lineage(registry, number)
+    shape = lineage_of(registry, number)
     emit(shape, as_json, lambda: table(("kind", "what"), [(row["kind"], row["what"]) for row in shape["items"]]))
 
 
 @models.command()
 @click.argument("number", type=int)
+@click.option(
+    "--as-trained", is_flag=True, help="Alert at once: it was trained on flows of this network. Not calibrated."
+)
 @json_option
 @click.pass_obj
-def promote(data: Path | None, number: int, as_json: bool) -> None:
-    """Make a version the live one. It must be signed, whole, and of features that live logs have."""
+def promote(data: Path | None, number: int, as_trained: bool, as_json: bool) -> None:
+    """Make a version the live one. It must be signed, whole, and of features that live logs have.
+
+    A running engine takes it within a second or two, without a restart. Before it alerts it looks at some hundred to
+    some thousand flows, to know what is usual on this network: pandora engine status tells how far it is.
+    """
     from pandora_core import bootstrap
 
-    done = registry_of(data).promote(number, *_who(), bootstrap.now_us())
+    done = registry_of(data).promote(number, *_who(), bootstrap.now_us(), as_trained=as_trained)
     emit(_promotion(done), as_json, lambda: f"model {number} is live")
 
 
@@ -88,6 +96,19 @@ def export(data: Path | None, number: int, path: Path, as_json: bool) -> None:
     """Write a version with its card and signature into a new zip file."""
     registry_of(data).export(number, path)
     emit({"model": number, "path": str(path)}, as_json, lambda: f"model {number} is in {path}")
+
+
+@models.command("import")
+@click.argument("path", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@json_option
+@click.pass_obj
+def import_(data: Path | None, path: Path, as_json: bool) -> None:
+    """Add a version that was exported elsewhere.
+
+    To be promoted it must be signed by the key trusted here; pandora models sign replaces the signature of another.
+    """
+    version = registry_of(data).take_in(path)
+    emit(shape_of(version), as_json, lambda: f"model {version.card.number} {version.card.name}, {state_of(version)}")
 
 
 @models.command()
@@ -142,7 +163,14 @@ def _who() -> tuple[str, str]:
 def _promotion(done: Promotion) -> dict[str, Any]:
     from pandora_core.model import iso
 
-    return {"model": done.number, "by": done.by, "host": done.host, "at": iso(done.at_us), "rollback": done.rollback}
+    return {
+        "model": done.number,
+        "by": done.by,
+        "host": done.host,
+        "at": iso(done.at_us),
+        "rollback": done.rollback,
+        "as_trained": done.as_trained,
+    }
 
 
 def _table(found: list[Version]) -> str:
@@ -184,34 +212,3 @@ def _text(version: Version) -> str:
         *((f"· {member}", step) for member, steps in card.steps.items() for step in steps),
     ]  # fmt: skip
     return "\n".join(f"{name:<18} {value}" for name, value in rows)
-
-
-def _lineage(registry: Registry, number: int) -> dict[str, Any]:
-    """What a version comes from, kind by kind: each row has ``kind``, ``what`` and the version it belongs to."""
-    known = {row.id: row for row in registry.datasets()}
-    rows: list[dict[str, Any]] = []
-    wanted: int | None = number
-    while wanted is not None:
-        card = registry.version(wanted).card
-        rows += [{"kind": kind, "what": what, "model": wanted} for kind, what in _parts(card, known)]
-        rows += [
-            {"kind": "integration", "what": f"promoted by {each.by} on {each.host}", "model": wanted}
-            for each in registry.promotions()
-            if each.number == wanted
-        ]
-        wanted = card.parent
-    return {"items": rows, "next": None}
-
-
-def _parts(card: Any, known: dict[str, Any]) -> list[tuple[str, str]]:
-    told_of: list[tuple[str, str]] = []
-    for each in card.datasets:
-        row = known.get(each)
-        told_of.append(("source", f"{each} {row.name}: {row.source}" if row else f"{each}, not imported"))
-        if row:
-            told_of.append(("privacy", "sensitive" if row.is_sensitive else "not sensitive"))
-            told_of.append(("statistics", f"{row.rows:,} rows, {row.attacks:,} attacks, {len(row.columns)} columns"))
-    told_of += [("feature", column) for column in card.columns]
-    told_of += [("transformation", f"{member}: {step}") for member, steps in card.steps.items() for step in steps]
-    run = f"seed {card.training.seed}, {len(card.rehearsals)} rehearsals, Python {card.environment.python}"
-    return [*told_of, ("pipeline run", run), ("model", f"{card.number} {card.name}, sha384 {card.artefact_sha384}")]
