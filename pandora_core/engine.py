@@ -188,7 +188,7 @@ class Engine:
         self._journal = Journal(self._reader.files(), clock)
         self._followers: list[Follower] = []
         self._intake = Intake(self._journal.skip_of)
-        self._make_scorer = scorer
+        self._make_scorer, self._is_model_new = scorer, False
         self._pipeline, self._scorer = self._new_pipeline()
         self._watermark = Watermark()
         self._actions_seen = 0
@@ -232,8 +232,8 @@ class Engine:
             self._intake.offer(follower.pending())
         runs = self._intake.take(self._options.batch_size * (BULK if self._is_behind else 1))
         actions = self._new_actions()
-        is_exchanged = self._scorer is not None and self._scorer.refresh(self._clock())
-        if not runs and not actions and not is_exchanged:
+        self._look_for_model()
+        if not runs and not actions and not self._is_model_new:
             return 0
         batch = Batch(minute_us=self._clock() // MINUTE_US * MINUTE_US)
         self._watermark.ceiling_us = self._clock() + DAY_US
@@ -244,7 +244,7 @@ class Engine:
         self._keep_raw_lines(batch)
         batch.files = self._journal.progress(runs)
         # What a model said is never asked of another one: a restart goes on after the exchange.
-        if is_exchanged or self._last_event_id - self._snapshot_event_id >= SNAPSHOT_EVENTS:
+        if self._is_model_new or self._last_event_id - self._snapshot_event_id >= SNAPSHOT_EVENTS:
             batch.snapshot = self._take_snapshot()
         self._commit(batch, "live")
         if self._watch is not None:
@@ -356,6 +356,12 @@ class Engine:
         self._pipeline.edges()
         if self._scorer is not None:
             self._scorer.replayed()
+        self._look_for_model()
+
+    def _look_for_model(self) -> None:
+        """Takes the version that is promoted, if it is another one than before."""
+        if self._scorer is not None and self._scorer.refresh(self._clock()):
+            self._is_model_new = True
 
     def _new_pipeline(self) -> tuple[Pipeline, Scorer | None]:
         made: list[Scorer] = []
@@ -381,6 +387,7 @@ class Engine:
 
     def _take_snapshot(self) -> Snapshot:
         state = _State(self._watermark.now_us, self._watermark.claimed_us, self._pipeline.snapshot())
+        self._is_model_new = False
         self._snapshot_event_id = self._last_event_id
         return Snapshot(self._last_event_id, self._clock(), Pipeline.VERSION, msgspec.msgpack.encode(state))
 

@@ -369,7 +369,7 @@ def test_a_state_of_another_version_costs_the_windows_and_nothing_else(data, log
         (state,) = connection.exec_driver_sql("SELECT state FROM snapshots").one()
         outer = msgspec.msgpack.decode(state)
         inner = msgspec.msgpack.decode(outer["detectors"])
-        inner[4]["flow-model"] = msgspec.msgpack.encode({"version": 99})
+        inner[-1]["flow-model"] = msgspec.msgpack.encode({"version": 99})
         outer["detectors"] = msgspec.msgpack.encode(inner)
         connection.exec_driver_sql("UPDATE snapshots SET state = ?", (msgspec.msgpack.encode(outer),))
     log.write_bytes(b"".join(lines))
