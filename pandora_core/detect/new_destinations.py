@@ -44,10 +44,18 @@ class Circle(msgspec.Struct, gc=False):
     networks: dict[str, int] = msgspec.field(default_factory=dict)
 
 
-class Newcomers(Session, kw_only=True, gc=False):
-    """Destinations in networks that were new for a host."""
+class Contact(NamedTuple):
+    """The first contact of a host with a network: with whom, when, and how many of our hosts knew it then."""
 
-    destinations: dict[str, int] = msgspec.field(default_factory=dict)
+    address: str
+    at_us: int
+    users: int
+
+
+class Newcomers(Session, kw_only=True, gc=False):
+    """First contacts of a host by network."""
+
+    contacts: dict[str, Contact] = msgspec.field(default_factory=dict)
     since_us: int = 0
     known: int = 0
 
@@ -111,9 +119,9 @@ class NewDestinations(SessionBehaviour):
         key = _Source(source)
         self._circles.guard(source)
         new = self._new.at(key, at_us)
-        if len(new.destinations) < _MAX_SHOWN:
-            users = self._popularity.users(_network_of(destination), at_us + 1)
-            new.destinations[destination] = users
+        network = _network_of(destination)
+        if network in new.contacts or len(new.contacts) < _MAX_SHOWN:
+            new.contacts[network] = Contact(destination, at_us, self._popularity.users(network, at_us + 1))
         new.since_us, new.known = circle.since_us, len(circle.networks)
         new.remember(event_id, at_us)
         if new.fired_event_id:
@@ -123,21 +131,24 @@ class NewDestinations(SessionBehaviour):
 
     def _render(self, key: _Source, new: Newcomers) -> Detection:
         entity = self._names.entity_at(key[0], new.last_us)
-        destinations = sorted(new.destinations, key=lambda address: (new.destinations[address], address))
-        is_alone = min(new.destinations.values()) <= 1
+        contacts = sorted(new.contacts.values(), key=lambda contact: (contact.users, contact.address))
+        destinations = [contact.address for contact in contacts]
+        is_alone = contacts[0].users <= 1
+        # The session also spans what a line that came late showed to be no first contact.
+        last_us = max(contact.at_us for contact in contacts)
         others = "no other host of ours talked to them" if is_alone else "other hosts of ours knew them already"
         return Detection(
             id=new.id,
             detector=self.name,
             entity=entity,
             first_seen_us=new.first_us,
-            last_seen_us=new.last_us,
-            count=len(new.destinations),
+            last_seen_us=last_us,
+            count=len(contacts),
             points=POINTS if is_alone else POINTS_POPULAR,
             title=f"first contact with {listed(destinations, 2)}",
             reasons=(
                 f"first contact with {listed(destinations)}",
-                f"in {duration(new.last_us - new.since_us)} it talked to {amount(new.known, 'network')} outside",
+                f"in {duration(last_us - new.since_us)} it talked to {amount(new.known, 'network')} outside",
                 others,
             ),
             techniques=("T1071",),
