@@ -253,9 +253,18 @@ def _engine(settings: Settings, store: Store) -> Engine:
     from pandora_core.engine import Engine, EngineOptions
     from pandora_core.ingest.recognise import formats
     from pandora_core.learn.live import LiveModel
+    from pandora_core.learn.novel_flows import NovelFlows, screen_of
+    from pandora_core.store.escalations import Escalations
 
     options = EngineOptions(settings.batch_size, int(settings.silent_after_s * SECOND_US))
-    return Engine(store, formats(), clock=now_us, options=options, scorer=partial(LiveModel, data=settings.data))
+    novel = partial(
+        NovelFlows,
+        chosen=Escalations(store).model,
+        opened=partial(screen_of, settings.data),
+        per_day=settings.novelty_per_day,
+    )
+    scorer = partial(LiveModel, data=settings.data, novel=novel)
+    return Engine(store, formats(), clock=now_us, options=options, scorer=scorer)
 
 
 def _token_problem(data: Path) -> str:

@@ -10,6 +10,7 @@ why.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ import msgspec
 
 from pandora_core.detect.behaviour import Context, Fired, Route
 from pandora_core.learn.hits import NAME, Hits
+from pandora_core.learn.novel_flows import NovelFlows
 from pandora_core.model import SECOND_US, Event
 from pandora_core.store.rows import Drift, DriftRow, ModelStatus
 
@@ -47,6 +49,7 @@ class _State(msgspec.Struct):
     reader: bytes = b""
     stage: bytes = b""
     hits: bytes = b""
+    novel: bytes = b""
     calibrations: dict[int, bytes] = {}
     since_us: int = 0
     scored: int = 0
@@ -59,10 +62,13 @@ class LiveModel:
     name = NAME
     routes = (Route("network", "connection"),)
 
-    def __init__(self, context: Context, data: Path) -> None:
+    def __init__(self, context: Context, data: Path, novel: Callable[[Context], NovelFlows] | None = None) -> None:
+        """``novel`` makes what looks again at the flows that the version does not call attacks."""
         self._data = data
         self._context = context
         self._hits = Hits(context)
+        self._make_novel = novel or (lambda context: NovelFlows(context, lambda: "", lambda number: None, 0))
+        self._novel = self._make_novel(context)
         self._stage: Stage | None = None
         self._reader: FlowReader | None = None
         self._calibrations: dict[int, bytes] = {}
@@ -85,24 +91,26 @@ class LiveModel:
 
     def changed(self) -> list[Fired]:
         self._judge()
-        return self._hits.changed()
+        return self._hits.changed() + self._novel.changed()
 
     def renamed(self, place: str) -> None:
         self._hits.renamed(place)
+        self._novel.renamed(place)
 
     def refresh(self, now_us: int) -> bool:
         """Looks for a promotion; whether another version is at work from now on. Between batches only."""
         if 0 <= now_us - self._looked_us < LOOK_US:
             return False
         self._looked_us = now_us
+        is_other = self._novel.refresh()
         seen = _stamp(self._data)
         if seen is None or seen == self._seen:
-            return False
+            return is_other
         self._seen = seen
         stage = self._opened()
         if stage is not None:
             self._put_to_work(stage, now_us)
-        return stage is not None
+        return is_other or stage is not None
 
     def replayed(self) -> None:
         self._drifts.clear()
@@ -131,6 +139,7 @@ class LiveModel:
                 reader=self._reader.dump(),
                 stage=self._stage.dump() if self._stage is not None else b"",
                 hits=self._hits.snapshot(),
+                novel=self._novel.snapshot(),
                 calibrations=self._known_calibrations(),
                 since_us=self._since_us,
                 scored=self._scored,
@@ -145,7 +154,7 @@ class LiveModel:
         except ValueError as error:  # msgspec's errors are ValueErrors too
             log.warning("the state of the model that scores flows cannot be read: %s", error)
             self._stage = self._reader = None
-            self._hits = Hits(self._context)
+            self._hits, self._novel = Hits(self._context), self._make_novel(self._context)
 
     def _go_on_from(self, state: _State) -> None:
         """The events after the snapshot come again now. Where the version that judged them is not promoted any more,
@@ -165,6 +174,8 @@ class LiveModel:
             return
         stage.load(state.stage)
         self._hits.restore(state.hits)
+        if state.novel:
+            self._novel.restore(state.novel)
         self._seen = _stamp(self._data)
         self._stage, self._drift = stage, stage.drift()
         self._since_us, self._scored, self._fired = state.since_us, state.scored, state.fired
@@ -229,6 +240,7 @@ class LiveModel:
             if hits:
                 self._hits.take(stage.teller, hits, partial(stage.reasons, part))
                 self._fired += len(hits)
+            self._novel.look(part.origins, part.block, part.is_open)
         for drift in drifts:
             self._drift = drift
             self._drifts.append(DriftRow(stage.number, waiting[-1][1].at_us, drift))

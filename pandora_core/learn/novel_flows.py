@@ -76,6 +76,7 @@ class Novel(Session, kw_only=True, gc=False):
 class _Memory(msgspec.Struct):
     """What is remembered besides sessions."""
 
+    model: str = ""
     told_us: list[int] = []
     withheld: int = 0
 
@@ -118,14 +119,24 @@ class NovelFlows(SessionBehaviour):
         """Takes flows that the promoted model has judged; those that are not open it calls attacks."""
         if self._screen is None:
             return
-        for novelty in self._screen.find(block.numbers, block.words(), is_open):
+        try:
+            found = self._screen.find(block.numbers, block.words(), is_open)
+        except (ValueError, ArithmeticError, MemoryError):
+            log.exception("the novelty tier cannot screen flows with model %s, and is off", self._model)
+            self._screen = None
+            return
+        for novelty in found:
             self._take(origins[novelty.place], novelty, self._screen.name)
 
     def memory(self) -> bytes:
+        self._past.model = self._model
         return msgspec.msgpack.encode(self._past)
 
     def recall(self, memory: bytes) -> None:
         self._past = msgspec.msgpack.decode(memory, type=_Memory)
+        # The events after a snapshot come again: they are screened by what screened them, or by nothing.
+        if self._past.model and self._past.model == self._chosen():
+            self._model, self._screen = self._past.model, self._opened(self._past.model)
 
     def _take(self, origin: Origin, novelty: Novelty, kernel: str) -> None:
         key = Key(self._model, origin.source, origin.destination)

@@ -11,8 +11,7 @@ import pytest
 from learn_samples import flow
 
 from pandora_core.detect.behaviour import Context
-from pandora_core.detect.edges import Edges
-from pandora_core.detect.names import Names
+from pandora_core.detect.pipeline import Pipeline
 from pandora_core.learn.flows import FLOW, FlowReader
 from pandora_core.learn.novel_flows import NAME, NovelFlows, screen_of
 from pandora_core.model import DAY_US, Event
@@ -122,11 +121,17 @@ class Desk:
         self._reader, self._count = FlowReader(), 0
 
     def fresh(self) -> NovelFlows:
-        names = Names(1000)
-        context = Context(names, Edges(names, 1000))
-        made = NovelFlows(context, lambda: self.number, lambda number: Odd() if number else None, self.per_day)
-        made.refresh()
-        return made
+        made: list[NovelFlows] = []
+
+        def further(context: Context) -> list[NovelFlows]:
+            made.append(
+                NovelFlows(context, lambda: self.number, lambda number: Odd() if number else None, self.per_day)
+            )
+            return []
+
+        Pipeline(further=further)
+        made[0].refresh()
+        return made[0]
 
     def look(self, events: list[Event], batch: int = 1000) -> None:
         for start in range(0, len(events), batch):
