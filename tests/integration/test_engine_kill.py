@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from pandora_core.scenario import Plan, generate
 from pandora_core.store.operator import Operator
 from pandora_core.store.reader import Reader
 from pandora_core.store.store import Store
+from tests.live_samples import office, promoted
 
 Finding = tuple[Any, ...]
 
@@ -142,11 +144,23 @@ def findings(data: Path) -> dict[str, list[Finding]]:
 
 
 def campaign(
-    data: Path, logs: Path, lines: list[bytes], *, kills: int, batch_size: int, seed: int
+    data: Path,
+    logs: Path,
+    lines: list[bytes],
+    *,
+    kills: int,
+    batch_size: int,
+    seed: int,
+    models: Path | None = None,
 ) -> dict[str, list[Finding]]:
-    """One run: the log grows and rotates while the engine is killed ``kills`` times and started again."""
+    """One run: the log grows and rotates while the engine is killed ``kills`` times and started again.
+
+    ``models`` is a data folder with a promoted model that is to be at work.
+    """
     data.mkdir(mode=0o700)
     logs.mkdir()
+    if models is not None:
+        shutil.copytree(models / "models", data / "models")
     rng = random.Random(seed)
     store = Store(data / "pandora.db")
     Operator(store, "test", "here").add_source(str(logs / "auth.log*"), "auto", temporary=False, at_us=1)
@@ -206,3 +220,16 @@ def test_a_killed_engine_loses_nothing_and_repeats_nothing(
     for what, expected in undisturbed.items():
         assert found[what] == expected, what
     assert running_pid(tmp_path / "data") is None
+
+
+def test_a_killed_engine_with_a_model_at_work_finds_the_same(tmp_path: Path) -> None:
+    models, (lines, _) = tmp_path / "models", office(1_600, seed=1)
+    promoted(models)
+    kills = 50 if os.environ.get("PANDORA_SLOW") == "1" else 3
+    runs = [
+        campaign(tmp_path / f"data{n}", tmp_path / f"logs{n}", lines, kills=n, batch_size=64, seed=3, models=models)
+        for n in (0, kills)
+    ]
+    assert sum('"flow-model"' in told[0] for told in runs[0]["detections"]) >= 5
+    for what, expected in runs[0].items():
+        assert runs[1][what] == expected, what
