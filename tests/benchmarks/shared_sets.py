@@ -134,8 +134,9 @@ CASES: tuple[Case, ...] = (
     Case("sshd: guessed", _SSHD, ("loghub_OpenSSH_2k.log",), tells("T1110.001")),
     Case("deepbluecli: passwords guessed", _DEEP, ("smb-password-guessing*",), tells("T1110.001")),
     Case("deepbluecli: passwords sprayed", _DEEP, ("password-spray*",), tells("T1110.003")),
-    Case("deepbluecli: psexec", _DEEP, ("metasploit-psexec-native*",), tells("T1543.003")),
-    Case("deepbluecli: psexec, PowerShell", _DEEP, ("metasploit-psexec-powershell*",), tells("T1543.003")),
+    # Of the way in, the service, these two logs tell nothing: only of what it started.
+    Case("deepbluecli: psexec", _DEEP, ("metasploit-psexec-native*",), tells("T1055.012")),
+    Case("deepbluecli: psexec, PowerShell", _DEEP, ("metasploit-psexec-powershell*",), tells("T1059.001")),
     Case("rita dnscat2-ja3-strobe-agent (web only)", _RITA, ("dnscat2-ja3-strobe-agent/*",), is_benign=True),
     Case("slips test9 (mixed)", _SLIPS, ("test9-mixed-zeek-dir/*",)),
     Case("slips test10 (mixed)", _SLIPS, ("test10-mixed-zeek-dir/*",)),
