@@ -201,6 +201,10 @@ class Escalator:
         except NotFoundError:
             self._stand(waiting, Outcome.FAILED, "its job is gone", now_us, is_good=None)
             return
+        if is_remote(waiting.backend) and not self._rules.ibm_consent and not job.state.is_final:
+            self._stand(waiting, Outcome.FAILED, "consent to use IBM was withdrawn", now_us, is_good=None)
+            self._jobs.cancel([job.id], actor=ACTOR, at_us=now_us)
+            return
         if job.state is JobState.DONE and (job.finished_at_us or 0) <= waiting.deadline_us:
             self._done(waiting, job, now_us)
         elif now_us >= waiting.deadline_us:

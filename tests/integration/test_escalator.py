@@ -199,6 +199,16 @@ def test_with_consent_and_token_one_flow_goes_to_ibm(scene: Scene) -> None:
     assert len(work.rows) == 1
 
 
+def test_consent_that_is_withdrawn_ends_what_waits_for_ibm(scene: Scene) -> None:
+    alert = scene.alert(flow(1))
+    scene.escalator(backend="ibm", ibm_consent=True).tend()
+    job = scene.job()
+    scene.escalator(backend="ibm").tend()
+    (found,) = scene.assessments(alert.id)
+    assert "withdrawn" in found.why
+    assert scene.jobs.get(job.id).state is JobState.CANCELLED
+
+
 def test_an_alert_without_flows_is_not_escalated_and_says_so_once(scene: Scene) -> None:
     alert = scene.alert(log_on(1))
     scene.escalator().tend()
