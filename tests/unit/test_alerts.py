@@ -197,6 +197,7 @@ steps = st.lists(
         st.tuples(st.just("grow"), st.tuples(st.integers(0, 12), growth)),
         st.tuples(st.just("remove"), st.integers(0, 12)),
         st.tuples(st.just("judge"), st.tuples(st.integers(0, 12), st.booleans(), st.integers(0, 100))),
+        st.tuples(st.just("assess"), st.tuples(st.integers(0, 12), st.sampled_from([(), ("one",), ("one", "two")]))),
     ),
     max_size=14,
 )
@@ -206,7 +207,7 @@ steps = st.lists(
 @given(steps)
 def test_a_file_that_grows_says_what_the_definition_says(script: list[tuple[str, object]]) -> None:
     file, known, told = EntityFile(WS5), dict[str, Fired](), dict[str, Alert]()
-    dismissed, closed = set[str](), dict[str, int]()
+    dismissed, closed, assessed = set[str](), dict[str, int](), dict[str, tuple[str, ...]]()
     for what, value in script:
         if what == "update":
             items = list({item.detection.id: item for item in value}.values())  # type: ignore[attr-defined]
@@ -228,6 +229,11 @@ def test_a_file_that_grows_says_what_the_definition_says(script: list[tuple[str,
         elif what == "remove":
             known.pop(f"d{value}", None)
             file.remove([f"d{value}"])
+        elif what == "assess":
+            number, reasons = value  # type: ignore[misc]
+            if f"d{number}" in known:
+                assessed[alert_id_of(WS5, known[f"d{number}"])] = reasons
+                file.judge(set(dismissed), dict(closed), dict(assessed))
         else:
             number, is_dismissed, event_id = value  # type: ignore[misc]
             subject = known.get(f"d{number}")
@@ -235,7 +241,7 @@ def test_a_file_that_grows_says_what_the_definition_says(script: list[tuple[str,
                 alert_id = alert_id_of(WS5, subject)
                 (dismissed.add if is_dismissed else dismissed.discard)(alert_id)
                 closed[alert_id] = event_id
-                file.judge(set(dismissed), dict(closed))
+                file.judge(set(dismissed), dict(closed), dict(assessed))
         changes = file.changes()
         for alert in changes.alerts:
             assert told.get(alert.id) != alert
@@ -243,7 +249,7 @@ def test_a_file_that_grows_says_what_the_definition_says(script: list[tuple[str,
         for gone in changes.gone:
             del told[gone]
         items = list(known.values())
-        assert told == {alert.id: alert for alert in alerts_of(WS5, items, dismissed, closed)}
+        assert told == {alert.id: alert for alert in alerts_of(WS5, items, dismissed, closed, assessed)}
         assert all(alert.risk >= OPEN_RISK for alert in told.values())
         now, defined = file.score(), entity_score(WS5, items, dismissed, closed)
         assert now.risk == pytest.approx(defined.risk)
