@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 import click
 
 from pandora_core.cli.output import say
-from pandora_core.errors import ConfigError
+from pandora_core.errors import ConfigError, PandoraError
 from pandora_core.vault.client import Way
 from pandora_core.vault.secret import Secret
 from pandora_core.vault.secret_sources import passphrase_secret, read_secret, read_secret_file
@@ -131,6 +131,8 @@ def made_up() -> Secret:
 def _passphrase(options: WayOptions, *, is_new: bool) -> Secret | None:
     if options.passphrase_file is not None or options.passphrase_fd is not None:
         with value_from(options.passphrase_file, options.passphrase_fd, "") as raw:
+            if not len(raw):
+                raise ConfigError("the passphrase is empty", hint="look at where it comes from")
             return passphrase_secret(raw.view)
     other_way = options.key_file or options.new_key_file or options.identity_file or options.shares
     if other_way and not options.with_passphrase:
@@ -213,7 +215,9 @@ def _ask(label: str) -> Secret:
     except OSError:
         raise ConfigError(
             f"there is no terminal to ask for the {label.lower()} at",
-            hint="give it by file or file descriptor; see --help",
+            hint="shares are typed at one"
+            if label.startswith("Share")
+            else "give it by file or file descriptor; see --help",
         ) from None
     try:
         os.write(terminal, f"{label}: ".encode())
@@ -247,10 +251,17 @@ def _read_line(terminal: int) -> Secret:
 
 
 def write_secret(secret: Secret) -> None:
-    """A secret to standard output, and a line end: no copy of it is made on the way."""
+    """A secret to standard output, and a line end: no copy of it is made on the way.
+
+    Raises:
+        PandoraError: it cannot be written, or not whole.
+    """
     sys.stdout.flush()
     out = sys.stdout.fileno()
     rest = secret.view
-    while rest:
-        rest = rest[os.write(out, rest) :]
-    os.write(out, b"\n")
+    try:
+        while rest:
+            rest = rest[os.write(out, rest) :]
+        os.write(out, b"\n")
+    except OSError as error:
+        raise PandoraError(f"cannot write to standard output: {error.strerror}") from None

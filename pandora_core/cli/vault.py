@@ -114,7 +114,8 @@ def _status_text(found: VaultStatus) -> str:
         ways, waiting = counted(found.slots, "slot"), counted(found.deposits, "deposit")
         lines.append(f"profile {found.profile}, by {found.provider}; {ways}, {waiting}")
     if found.integrity:
-        lines.append(f"integrity {found.integrity}, freshness {found.freshness}")
+        freshness = f", freshness {found.freshness}" if found.freshness else ""
+        lines.append(f"integrity {found.integrity}{freshness}")
     if found.locks_in_s is not None:
         entries = counted(found.entries, "entry", "entries")
         lines.append(f"{entries}; locks in {found.locks_in_s:.0f} s without use")

@@ -14,6 +14,7 @@ from pandora_core.cli import vault_shapes
 from pandora_core.cli.output import emit, json_option, plain
 from pandora_core.cli.secret_input import made_up, value_from
 from pandora_core.errors import ConfigError
+from pandora_core.vault import totp
 from pandora_core.vault.answers import EntryView, Field
 from pandora_core.vault.client import Client
 from pandora_core.vault.protocol import Changes, Draft
@@ -174,6 +175,8 @@ def _fields(given: Given, main: str) -> Iterator[tuple[list[Field], tuple[str, .
         for name in hidden:
             value = made_up() if given.generate else value_from(given.value_file, given.value_fd, name.capitalize())
             fields.append(Field(name, held.enter_context(value)))
+            if name == main == MAIN_FIELDS["totp"]:
+                totp.read_seed(value)[1].wipe()  # what gives no codes is told of now, not when one is needed
         yield fields, hidden
 
 

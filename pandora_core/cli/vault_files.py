@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import click
 
 from pandora_core.cli import vault_shapes
-from pandora_core.cli.output import emit, json_option, plain, say
+from pandora_core.cli.output import counted, emit, json_option, plain, say
 from pandora_core.errors import ConfigError
 from pandora_core.vault.answers import Custody
 from pandora_core.vault.client import Client, Member
@@ -83,7 +84,9 @@ def export(
         members = [Member(path.name, held.enter_context(_reading(path))) for path in files]
         client.export(sink, names, recipients, note=note, armored=armor, members=members)
     shape = {"path": str(target), "names": list(names), "files": [path.name for path in files]}
-    emit(shape, as_json, lambda: f"{target}: {len(names)} entries, {len(files)} files")
+    emit(
+        shape, as_json, lambda: f"{target}: {counted(len(names), 'entry', 'entries')}, {counted(len(files), 'file')}"
+    )
 
 
 @click.command("import", short_help="Take the entries of a bundle in.")
@@ -101,7 +104,7 @@ def import_(client: Client, file: Path, trust: tuple[str, ...], folder: Path | N
         as_json,
         lambda: (
             f"{len(report.added)} added, {len(report.updated)} updated, {len(report.skipped)} there already, "
-            f"{len(report.files)} files"
+            f"{counted(len(report.files), 'file')}"
         ),
     )
 
@@ -126,6 +129,8 @@ def _reading(path: Path) -> Iterator[int]:
     except OSError as error:
         raise ConfigError(f"cannot read: {error.strerror}", where=str(path)) from None
     try:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise ConfigError("it is a folder", where=str(path), hint="name a file; pack a folder first")
         yield descriptor
     finally:
         os.close(descriptor)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from pandora_core.cli import vault_shapes
-from pandora_core.cli.output import emit, json_option, plain, table
+from pandora_core.cli.output import counted, emit, json_option, plain, table
 from pandora_core.errors import ConfigError, ProviderError, TamperedError
 from pandora_core.vault.answers import AuditView
 from pandora_core.vault.client import Client
@@ -33,7 +33,7 @@ def verify(client: Client, witness: str | None, witness_file: Path | None, as_js
     )
     if not report.sound:
         raise TamperedError(
-            f"{len(report.problems)} problems", hint="keep the file as it is; restore a backup elsewhere"
+            counted(len(report.problems), "problem"), hint="keep the file as it is; restore a backup elsewhere"
         )
 
 
@@ -87,10 +87,10 @@ def selftest(client: Client, as_json: bool) -> None:
 
 
 def _subject(record: AuditView) -> str:
-    """What a record is about; several reads share one, which counts them by name."""
-    reads = record.details.get("reads")
+    """What a record is about, and for what; several reads share one, which counts them by name."""
+    reads, purpose = record.details.get("reads"), record.details.get("purpose")
     if not isinstance(reads, dict):
-        return record.subject
+        return f"{record.subject}: {purpose}" if purpose else record.subject
     return ", ".join(name if count == 1 else f"{name} ({count} times)" for name, count in reads.items())
 
 

@@ -23,6 +23,7 @@ from pandora_core.vault import age
 from pandora_core.vault.age_armor import BEGIN
 from pandora_core.vault.age_keys import AgeIdentity
 from pandora_core.vault.lines import LineSource
+from pandora_core.vault.manifest import signer_digest
 from pandora_core.vault.profiles import SIGNATURES
 from pandora_core.vault.providers import Provider
 from pandora_core.vault.recipients import Recipient
@@ -143,8 +144,8 @@ class Reader:
         provider.signer(self.algorithm).verify(self.signer, signed, signature, SIGNATURE_CONTEXT)
         if not is_trusted(self.signer):
             raise UntrustedSignerError(
-                "the bundle is signed by a key that is not trusted here",
-                hint="compare its fingerprint with the sender, then trust it",
+                f"the bundle is signed well, by a key that is not trusted here: {signer_digest(self.signer).hex()}",
+                hint="compare this with the sender's fingerprint (pandora vault recipients), then give it as --trust",
             )
         self.manifest = _parse_manifest(signed)
 

@@ -122,7 +122,9 @@ class Incoming:
             self.parcels.append(self._undo.enter_context(portable.read(data, member.size)))
             return
         if folder is None:
-            raise RefusedError(f"the bundle holds a file, {member.name!r}", hint="name a folder for its files")
+            raise RefusedError(
+                f"the bundle holds a file, {member.name!r}", hint="name a private folder for its files: --into DIR"
+            )
         check_folder(folder)
         file = self._settled.enter_context(NewFile(folder / member.name))
         with Secret(CHUNK_BYTES) as buffer:

@@ -138,7 +138,7 @@ def _connect(data: Path, *, start: bool) -> socket.socket:
         if not start:
             raise NoAgentError("no vault agent runs", where=str(data))
         if child is None and background.holder(data / LOCK_NAME) is None:
-            child = background.start("pandora_core.vault.agent", [str(data)], data / LOG_NAME)
+            child = _started(data)
         if child is not None and child.poll() is not None:
             if child.returncode not in (0, _ANOTHER_RUNS):
                 said = background.last_line(data / LOG_NAME)
@@ -152,15 +152,31 @@ def _connect(data: Path, *, start: bool) -> socket.socket:
     return connection
 
 
+def _started(data: Path) -> subprocess.Popen[bytes]:
+    try:
+        return background.start("pandora_core.vault.agent", [str(data)], data / LOG_NAME)
+    except OSError as error:
+        raise VaultError(
+            f"the vault agent cannot be started: {error.strerror}",
+            where=str(data / LOG_NAME),
+            hint="the data folder is to be yours, and writable",
+        ) from None
+
+
 def _greeted(data: Path) -> socket.socket | None:
-    with contextlib.ExitStack() as undo, contextlib.suppress(FileNotFoundError, ConnectionError, TimeoutError):
+    """Raises ``LostAgentError`` when there is one that does not say a word, of which nothing is known then."""
+    with contextlib.ExitStack() as undo, contextlib.suppress(FileNotFoundError, ConnectionError):
         connection = undo.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
         connection.settimeout(_START_S)
         with framing.Reachable(data) as path:
             connection.connect(path)
         if framing.peer_uid(connection) != os.geteuid():
             raise VaultError("the vault agent's socket is somebody else's", where=framing.address(data))
-        if connection.recv(len(framing.GREETING), socket.MSG_WAITALL) == framing.GREETING:
+        try:
+            greeting = connection.recv(len(framing.GREETING), socket.MSG_WAITALL)
+        except TimeoutError:
+            raise _lost(data, f"the vault agent said nothing for {_START_S:.0f} s") from None
+        if greeting == framing.GREETING:
             undo.pop_all()
             return connection
     return None

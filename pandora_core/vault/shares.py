@@ -73,7 +73,8 @@ def join(mnemonics: Sequence[str]) -> Secret:
         raise OpenFailedError("these shares do not belong together")
     threshold = parsed[0].member_threshold if parsed else SHARES.start
     if len(distinct) < threshold:
-        raise VaultError(f"{threshold - len(distinct)} more shares are needed")
+        missing = threshold - len(distinct)
+        raise VaultError("1 more share is needed" if missing == 1 else f"{missing} more shares are needed")
     try:
         enough = [share.mnemonic() for share in distinct.values()][:threshold]
         return Secret.absorb(combine_mnemonics(enough))

@@ -28,6 +28,7 @@ from pandora_core.errors import (
 from pandora_core.vault import credentials, framing
 from pandora_core.vault.answers import Field
 from pandora_core.vault.client import Client, Way
+from pandora_core.vault.connection import LostAgentError
 from pandora_core.vault.protocol import Changes, Draft
 from pandora_core.vault.secret import Secret
 from pandora_core.vault.secret_sources import passphrase_secret
@@ -296,6 +297,21 @@ def test_what_is_too_large_for_an_entry_is_refused_before_it_is_sent(place: Plac
     with Secret.copy_of(b"x") as value, pytest.raises(VaultFormatError):
         client.put(Draft(name="noted", note="n" * 2_000_000), [Field("v", value)])
     assert client.status().state == "unlocked"
+
+
+def test_an_agent_that_says_nothing_is_not_taken_for_a_locked_vault(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("pandora_core.vault.connection._START_S", 0.1)
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / framing.SOCKET_NAME))
+        silent.listen()
+        with pytest.raises(LostAgentError, match="said nothing"):
+            Client(tmp_path).status()
+
+
+def test_a_folder_in_which_no_agent_can_start_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / "vault-agent.log").mkdir()
+    with pytest.raises(VaultError, match="cannot be started: Is a directory"):
+        Client(tmp_path).recipients()
 
 
 def test_a_time_to_lock_after_that_is_out_of_bounds_is_refused(place: Place) -> None:

@@ -399,6 +399,8 @@ def test_a_one_time_password_is_made_of_its_seed(shell: Shell) -> None:
     seed = b"GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ"
     shell.json("put", "vpn", "--kind", "totp", "--value-fd", "0", given=seed)
     assert re.fullmatch(rb"\d{6}\n", shell.run("get", "vpn", "--code").stdout)
+    refused = shell.run("put", "bad-seed", "--kind", "totp", "--value-fd", "0", given=b"not base32!")
+    assert (refused.returncode, b"base32" in refused.stderr) == (2, True)
     shell.json("put", "no-seed", "--value-fd", "0", given=b"!!")
     assert shell.run("get", "no-seed", "--code").returncode == 2
 

@@ -24,9 +24,9 @@ def test_any_subset_that_is_large_enough_gives_the_secret_back(terms):
 
 def test_too_few_shares_say_how_many_are_missing():
     mnemonics = shares.split(SECRET, Terms(3, 5)).mnemonics
-    with pytest.raises(VaultError, match="1 more"):
+    with pytest.raises(VaultError, match="1 more share is"):
         shares.join(mnemonics[:2])
-    with pytest.raises(VaultError, match="1 more"):
+    with pytest.raises(VaultError, match="1 more share is"):
         shares.join([mnemonics[0], mnemonics[1], mnemonics[0]])
     with pytest.raises(VaultError, match="2 more"):
         shares.join([])

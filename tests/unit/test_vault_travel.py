@@ -173,7 +173,7 @@ def test_a_newer_entry_of_a_bundle_becomes_a_version_and_an_older_one_is_left(tm
 def test_a_bundle_of_a_stranger_or_for_somebody_else_is_refused(tmp_path):
     with make(tmp_path / "a", entries=1) as mine, make(tmp_path / "b") as theirs:
         bundle = exported(mine, theirs, ["entry 0"])
-        with pytest.raises(UntrustedSignerError):
+        with pytest.raises(UntrustedSignerError, match=mine.public().signer_fingerprint):
             theirs.import_bundle(io.BytesIO(bundle), by=KIM)
         with pytest.raises(VaultError):
             mine.import_bundle(io.BytesIO(bundle), by=KIM)
