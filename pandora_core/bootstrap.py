@@ -125,9 +125,15 @@ def run_engine(settings: Settings) -> None:
 
 
 def escalator_of(settings: Settings, store: Store) -> Escalator:
-    """What gives alerts to the quantum model; for whoever holds the engine lock."""
-    from pandora_core.escalator import Escalator, Options
+    """What gives alerts to the quantum model; for whoever holds the engine lock.
 
+    Raises:
+        ConfigError: there is no backend of the name in the settings.
+    """
+    from pandora_core.escalator import Escalator, Options
+    from pandora_core.quantum.backends import check_name
+
+    check_name(settings.escalation_backend)
     return Escalator(
         store,
         settings.data,

@@ -9,9 +9,13 @@ from pathlib import Path
 import pytest
 from escalating import Scene, flow, log_on
 
+from pandora_core import bootstrap
+from pandora_core.config import Settings
 from pandora_core.detect.assessment import ACTOR, Outcome
+from pandora_core.errors import ConfigError
 from pandora_core.model import HOUR_US, Severity
 from pandora_core.quantum.jobs import KernelWork, payload_of
+from pandora_core.quantum.policy import Rules
 from pandora_core.quantum.tier_card import FOLDER
 from pandora_core.store.job_rows import JobFilter, JobState
 
@@ -346,3 +350,21 @@ def test_an_hour_of_many_alerts_never_begins_more_than_the_budget(scene: Scene) 
     begun = [each.begun_at_us for each in scene.escalations.attempts(scene.now_us)]
     assert len(begun) == 6
     assert all(sum(at <= other < at + HOUR_US for other in begun) <= 3 for at in begun)
+
+
+def test_a_backend_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
+    with bootstrap.opened(tmp_path) as store:
+        bootstrap.escalator_of(Settings(data=tmp_path, escalation_backend="aer:FakeManilaV2"), store)
+        with pytest.raises(ConfigError, match="statevector"):
+            bootstrap.escalator_of(Settings(data=tmp_path, escalation_backend="abacus"), store)
+
+
+def test_the_settings_reach_the_policy(tmp_path: Path) -> None:
+    assert bootstrap.rules_of(Settings(data=tmp_path)) == Rules()
+    changed = Settings(
+        data=tmp_path, escalation=False, escalation_backend="ibm", escalation_ibm_consent=True, air_gapped=True,
+        escalation_deadline_s=7, escalation_per_hour=3, escalation_uncertain_points=9,
+    )  # fmt: skip
+    assert bootstrap.rules_of(changed) == Rules(
+        is_on=False, backend="ibm", ibm_consent=True, air_gapped=True, deadline_s=7, per_hour=3, uncertain_points=9
+    )
