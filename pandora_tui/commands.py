@@ -152,6 +152,22 @@ COMMANDS: tuple[Command, ...] = (
     Command("cancel job", ("x",), "cancel", "Cancel the job", ("jobs",), "screen.cancel_job", rank=3),
     Command("rerun", ("r",), "run again", "Run a finished job anew", ("jobs",), "screen.rerun", 4, "BACKEND"),
     Command("jobs filter", ("slash",), "filter", "Choose what is listed", ("jobs",), "screen.filter", 4, "TERMS"),
+    Command(
+        "next page", ("tab", "right"), "next page", "Turn to the next page", ("models",), "screen.page(1)", rank=2
+    ),
+    Command("page before", ("shift+tab", "left"), "page before", "Turn a page back", ("models",), "screen.page(-1)"),
+    Command("train", ("t",), "train", "Train a model on labelled data", ("models",), "screen.train", rank=3),
+    Command("evaluate", ("e",), "judge", "Judge the model on labelled data", ("models",), "screen.evaluate", rank=3),
+    Command(
+        "compare", ("c",), "compare", "Compare two models on the same rows", ("models",), "screen.compare", rank=4
+    ),
+    Command("promote", ("p",), "promote", "Make the model the live one", ("models",), "screen.promote", rank=3),
+    Command("roll back", ("R",), "roll back", "Go back to the model before", ("models",), "screen.rollback", rank=6),
+    Command("importance", ("i",), "needs", "Which columns the model needs", ("models",), "screen.importance", rank=5),
+    Command(
+        "learning", ("l",), "learning", "What more rows would bring", ("models",), "screen.learning_curve", rank=6
+    ),
+    Command("stop work", ("x",), "stop", "End the work under way", ("models",), "screen.cancel_work", rank=5),
     Command("start", ("S",), "start engine", "Start the engine, if none runs", ("system",), "screen.start", rank=3),
 )
 

@@ -18,6 +18,7 @@ from pandora_core.store.rows import (
     AlertView,
     BadLineRow,
     Changes,
+    DriftRow,
     EngineStatus,
     EventRow,
     FileRow,
@@ -264,6 +265,10 @@ class Feed:
         assert self._store is not None
         rules = bootstrap.rules_of(bootstrap.settings_of(self.data))
         return standing(self._store, self.data, rules, self.clock())
+
+    def drifts(self, model: int) -> list[DriftRow]:
+        """How the flows drifted from what a model is used to, oldest first."""
+        return self._reading().drifts(model)
 
     def submit_job(self, file: str, kind: str, backend: str, shots: str) -> Job:
         """Put a job into the queue, as ``pandora jobs submit`` does.

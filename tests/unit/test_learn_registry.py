@@ -184,6 +184,49 @@ def test_what_is_exported_holds_card_artefact_and_signature_and_overwrites_nothi
         registry.export(number, tmp_path / "model.zip")
 
 
+def test_an_exported_version_is_taken_in_elsewhere_under_a_number_of_its_own(registry, tmp_path):
+    registry.export(add(registry, signer()), tmp_path / "a.zip")
+    other = Registry(tmp_path / "other")
+    other.trust(signer().public)
+    add(other)
+    taken = other.take_in(tmp_path / "a.zip")
+    assert (taken.card.number, taken.card.parent, taken.is_signed) == (2, None, True)
+    table = made_table(50)
+    assert (other.open(2).scores(table.cells()) == registry.open(1).scores(table.cells())).all()
+    assert [version.card.number for version in other.versions()] == [2, 1]
+
+
+def test_a_version_signed_by_a_stranger_is_taken_in_but_not_opened_until_it_is_signed_here(registry, tmp_path):
+    registry.export(add(registry, signer(9)), tmp_path / "a.zip")
+    taken = registry.take_in(tmp_path / "a.zip")
+    with pytest.raises(RefusedError, match="not trusted"):
+        registry.open(taken.card.number)
+    registry.sign(taken.card.number, signer())
+    assert registry.open(taken.card.number).threshold == taken.card.threshold
+
+
+@pytest.mark.parametrize("spoilt", ["artefact", "card", "nothing", "no zip"])
+def test_a_parcel_that_does_not_fit_together_adds_nothing(registry, tmp_path, spoilt):
+    number, path = add(registry, signer()), tmp_path / "b.zip"
+    parts = {name: (folder(registry, number) / name).read_bytes() for name in (CARD, ARTEFACT, SIGNATURE)}
+    if spoilt == "artefact":
+        parts[ARTEFACT] += b"more"
+    elif spoilt == "card":
+        parts[CARD] = parts[CARD].replace(b"artefact_sha384", b"artefact_sha255")
+    elif spoilt == "nothing":
+        del parts[ARTEFACT]
+    if spoilt == "no zip":
+        path.write_bytes(b"PK no")
+    else:
+        with zipfile.ZipFile(path, "w") as file:
+            for name, content in parts.items():
+                file.writestr(name, content)
+    with pytest.raises(RefusedError):
+        registry.take_in(path)
+    assert [version.card.number for version in registry.versions()] == [number]
+    assert not list(registry.folder.glob(".draft-*"))
+
+
 def test_figures_of_a_later_judgement_are_kept_beside_the_version(registry):
     number = add(registry, signer())
     report = evaluate_version(registry, number, loaded(5), 1, rounds=10)
