@@ -17,12 +17,13 @@ from pandora_core.graph.moment import Moment
 from pandora_core.graph.network import NetworkGraph
 from pandora_core.graph.paths import Jewel, jewels_of
 from pandora_core.graph.ranking import Ranking, rank
+from pandora_core.graph.reading import flow_of
 from pandora_core.quantum.network import STANDINGS, WALKS
 from pandora_core.store.graphs import GraphSnapshot, GraphStore
 
 log = logging.getLogger(__name__)
 
-VERSION = "graph 1"
+VERSION = "graph 2"
 """Of the snapshot: another one is not read, and the graph is made anew from the stored events."""
 
 JEWEL_TAGS = ("jewel", "crown-jewel")
@@ -53,9 +54,13 @@ class Atlas:
         newest, taken = self._store.newest_event_id(), 0
         for event in self._store.events_between(self._event_id, newest):
             self._names.learn(event)
-            if event.action != "connection":  # what a host's own connections tell of its address is all we want
-                self._graph.observe(event)
+            self._graph.observe(event)
             taken += 1
+        for tally in self._store.flows_between(self._event_id, newest):
+            flow = flow_of(tally.source_ip, tally.destination_ip, tally.port)
+            if flow is not None:
+                self._graph.add_flow(flow, tally.first_us, tally.last_us, tally.connections)
+                taken += tally.connections
         self._event_id = max(newest, self._event_id)
         if self._event_id - self._kept_id >= KEEP_EVENTS:
             self._keep(now_us)

@@ -181,5 +181,7 @@ def graph(at: Moment) -> Shape:
         "at": iso(at.at_us),
         "since": iso(at.since_us),
         "hosts": [{"host": host, "controller": host in at.controllers} for host in at.hosts],
+        "users": list(at.users()),
+        "services": [{"service": service, "host": host} for service, host in at.services()],
         "edges": [{**edge(one), "hours": [iso(hour * HOUR_US) for hour in one.hours]} for one in at.edges],
     }

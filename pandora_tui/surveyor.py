@@ -30,7 +30,10 @@ _FLOORS = ((16.0, Severity.CRITICAL), (10.0, Severity.HIGH), (6.0, Severity.MEDI
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The graph at a moment, ready to be drawn. ``pairs`` are joined hosts by number, the most used first."""
+    """The graph at a moment, ready to be drawn. ``pairs`` are joined hosts by number, the most used first.
+
+    Hosts are joined by log-ons; by flows only where one asks for them (:func:`only`).
+    """
 
     moment: Moment
     ranking: Ranking
@@ -101,21 +104,22 @@ def picture_of(
 
     from pandora_core.atlas import ranking_of
     from pandora_core.graph.layout import layout
+    from pandora_core.graph.reading import FLOWS
 
     ranking = ranking_of(moment)
-    positions = layout(moment.hosts, moment.adjacency(), before)
+    positions = layout(moment.hosts, moment.adjacency({edge.kind for edge in moment.edges}), before)
     points = np.array([positions[host] for host in moment.hosts]).reshape(-1, 2)
     bits = {one.host: one.bits for one in ranking.hosts}
-    pairs = np.array(_pairs(moment), dtype=np.int64).reshape(-1, 2)
+    pairs = np.array(_pairs(moment, without=FLOWS), dtype=np.int64).reshape(-1, 2)
     return Picture(moment, ranking, jewels, positions, points, pairs, bits, moment.index(), event_id)
 
 
-def _pairs(moment: Moment) -> list[tuple[int, int]]:
+def _pairs(moment: Moment, without: frozenset[str] = frozenset()) -> list[tuple[int, int]]:
     """Joined hosts: first the strongest tie of every host, then the second of each: a few of them show the whole."""
     index = moment.index()
     weights: dict[tuple[int, int], float] = defaultdict(float)
     for edge in moment.edges:
-        if edge.source:
+        if edge.source and edge.kind not in without:
             one, other = sorted((index[edge.source], index[edge.target]))
             weights[one, other] += edge.weight
     seen: Counter[int] = Counter()
@@ -127,7 +131,7 @@ def _pairs(moment: Moment) -> list[tuple[int, int]]:
 
 
 def only(picture: Picture, words: str) -> Picture:
-    """The log-ons and moves whose account and kinds hold every word; hosts, marks and layout stay as they are."""
+    """Log-ons, flows and moves whose account and kinds hold every word; hosts, marks and layout stay as they are."""
     import numpy as np
 
     wanted = words.casefold().split()

@@ -16,7 +16,16 @@ from itertools import groupby
 from pandora_core.detect.addresses import is_address
 from pandora_core.detect.names import place_of
 from pandora_core.graph.moment import GraphEdge, Moment
-from pandora_core.graph.reading import ADMIN_SHARE, EXPLICIT, LOCAL, MACHINE, NEW_CREDENTIALS, PERSONAL, WMI_SERVED
+from pandora_core.graph.reading import (
+    ADMIN_SHARE,
+    EXPLICIT,
+    FLOWS,
+    LOCAL,
+    MACHINE,
+    NEW_CREDENTIALS,
+    PERSONAL,
+    WMI_SERVED,
+)
 from pandora_core.model import DAY_US, HOUR_US, MINUTE_US
 
 ACTION_BEFORE_US = MINUTE_US
@@ -93,7 +102,7 @@ class Tally:
 
 
 class History:
-    """All moves of a moment, and the tallies from which each is judged."""
+    """All moves of a moment, and the tallies from which each is judged; flows are no part of it."""
 
     def __init__(self, moment: Moment) -> None:
         self.moment = moment
@@ -108,10 +117,11 @@ class History:
         self._rights_on: set[tuple[str, int]] = set()
         for move in self.moves:
             self._add(move)
-        for edge in moment.edges:
+        edges = [edge for edge in moment.edges if edge.kind not in FLOWS]
+        for edge in edges:
             self._add_edge(edge)
         first: dict[str, int] = {}
-        for edge in moment.edges:
+        for edge in edges:
             for host in (edge.source, edge.target):
                 first[host] = min(edge.first_us // DAY_US, first.get(host, 1 << 40))
         first.pop("", None)

@@ -15,7 +15,7 @@ import scipy.sparse as sp
 
 from pandora_core.detect.addresses import is_address
 from pandora_core.detect.names import Names, place_of
-from pandora_core.graph.reading import AT_HOST, MACHINE, PERSONAL
+from pandora_core.graph.reading import AT_HOST, FLOWS, MACHINE, PERSONAL, service_of
 from pandora_core.model import DAY_US, HOUR_US
 
 _HOURS_BELIEVED = 24
@@ -79,10 +79,19 @@ class Moment:
         """The number of each host: its place in ``hosts`` and in the matrices."""
         return {host: number for number, host in enumerate(self.hosts)}
 
+    def users(self) -> tuple[str, ...]:
+        """The accounts that any edge names."""
+        return tuple(sorted({edge.user for edge in self.edges if edge.user}))
+
+    def services(self) -> tuple[tuple[str, str], ...]:
+        """What was used over the network, and on which host: ``("smb", "FS-1")``."""
+        found = {(service_of(edge.kind), edge.target) for edge in self.edges if edge.source}
+        return tuple(sorted((service, host) for service, host in found if service))
+
     def adjacency(self, kinds: Iterable[str] | None = None) -> sp.csr_array:
-        """Weights between hosts, rows to columns; of edges of some kinds, or of all."""
+        """Weights between hosts, rows to columns; of edges of some kinds, or of all but flows."""
         chosen, index = None if kinds is None else frozenset(kinds), self.index()
-        edges = [edge for edge in self.edges if edge.source and (chosen is None or edge.kind in chosen)]
+        edges = [e for e in self.edges if e.source and (e.kind not in FLOWS if chosen is None else e.kind in chosen)]
         rows, columns = [index[edge.source] for edge in edges], [index[edge.target] for edge in edges]
         size = len(self.hosts)
         return sp.csr_array((np.array([edge.weight for edge in edges]), (rows, columns)), shape=(size, size))

@@ -17,6 +17,7 @@ from pandora_core.detect.paths import target_of
 from pandora_core.detect.recent import Recent
 from pandora_core.graph.moment import Moment, Sighting, Told, moment_of
 from pandora_core.graph.reading import (
+    FLOWS,
     NETWORK,
     TICKET,
     UNPLACED,
@@ -31,6 +32,9 @@ from pandora_core.model import HOUR_US, MINUTE_US, Event
 
 MAX_EDGES = 400_000
 """Edges that are remembered; when there are more, the tenth that was unused longest is forgotten."""
+
+MAX_FLOWS = 20_000
+"""The same for edges that are flows, of which half are forgotten: no log-on has to make room for them."""
 
 TICKET_WINDOW_US = 15 * MINUTE_US
 """How far a service ticket and the log-on that it was for are apart at most, clocks that differ included."""
@@ -63,6 +67,7 @@ class _Account(NamedTuple):
 V = TypeVar("V")
 _State = tuple[
     list[tuple[EdgeKey, _Use]],
+    list[tuple[EdgeKey, _Use]],
     list[tuple[_Account, int]],
     dict[str, list[Told]],
     set[str],
@@ -78,6 +83,7 @@ class NetworkGraph:
         self._names = names
         self._capacity = capacity
         self._uses: dict[EdgeKey, _Use] = {}
+        self._flows: dict[EdgeKey, _Use] = {}
         self._privileged: dict[_Account, int] = {}
         self._told: dict[str, list[Told]] = defaultdict(list)
         self._controllers: set[str] = set()
@@ -85,7 +91,7 @@ class NetworkGraph:
         self._unplaced = Recent(_Account, list[_Unplaced], _MAX_PENDING)
 
     def __len__(self) -> int:
-        return len(self._uses)
+        return len(self._uses) + len(self._flows)
 
     def observe(self, event: Event) -> None:
         """Takes one event in."""
@@ -104,10 +110,17 @@ class NetworkGraph:
         if is_controllers(event) and event.host is not None:
             self._controllers.add(place_of(event.host))
 
+    def add_flow(self, flow: EdgeKey, first_us: int, last_us: int, count: int) -> None:
+        """Takes in connections that a sensor saw within an hour."""
+        self._add(flow, first_us, count, elevated=False)
+        self._flows[flow].last_us = max(self._flows[flow].last_us, last_us)
+
     def at(self, moment_us: int | None = None) -> Moment:
         """The graph as it was known at a moment, to the hour; as it is now if none is given."""
         sightings = (
-            Sighting(*key, use.first_us, use.last_us, use.elevated_us, use.hours) for key, use in self._uses.items()
+            Sighting(*key, use.first_us, use.last_us, use.elevated_us, use.hours)
+            for uses in (self._uses, self._flows)
+            for key, use in uses.items()
         )
         return moment_of(self._names, sightings, self._told, self._privileged.items(), self._controllers, moment_us)
 
@@ -115,6 +128,7 @@ class NetworkGraph:
         """Everything but the names, for a snapshot."""
         state = (
             list(self._uses.items()),
+            list(self._flows.items()),
             list(self._privileged.items()),
             self._told,
             self._controllers,
@@ -125,18 +139,21 @@ class NetworkGraph:
 
     def load(self, state: bytes) -> None:
         """Inverse of :meth:`dump`."""
-        uses, privileged, told, self._controllers, tickets, unplaced = msgspec.msgpack.decode(state, type=_State)
-        self._uses, self._privileged = dict(uses), dict(privileged)
+        uses, flows, privileged, told, self._controllers, tickets, unplaced = msgspec.msgpack.decode(
+            state, type=_State
+        )
+        self._uses, self._flows, self._privileged = dict(uses), dict(flows), dict(privileged)
         self._told = defaultdict(list, told)
         self._tickets.load(tickets)
         self._unplaced.load(unplaced)
 
     def _add(self, edge: EdgeKey, at_us: int, count: int, elevated: bool) -> None:
-        use = self._uses.get(edge)
+        uses, capacity = (self._flows, MAX_FLOWS) if edge.kind in FLOWS else (self._uses, self._capacity)
+        use = uses.get(edge)
         if use is None:
-            if len(self._uses) >= self._capacity:
-                self._forget()
-            use = self._uses[edge] = _Use(at_us, at_us)
+            if len(uses) >= capacity:
+                _forget(uses, capacity // (2 if uses is self._flows else 10))
+            use = uses[edge] = _Use(at_us, at_us)
         elif at_us < use.first_us:
             use.first_us = at_us
         elif at_us > use.last_us:
@@ -182,11 +199,12 @@ class NetworkGraph:
             told.sort()
             del told[0]
 
-    def _forget(self) -> None:
-        """The edges unused longest; what is left keeps its order."""
-        oldest = sorted(self._uses, key=lambda edge: (self._uses[edge].last_us, edge))
-        for edge in oldest[: max(self._capacity // 10, 1)]:
-            del self._uses[edge]
+
+def _forget(uses: dict[EdgeKey, _Use], many: int) -> None:
+    """The edges unused longest; what is left keeps its order."""
+    oldest = sorted(uses, key=lambda edge: (uses[edge].last_us, edge))
+    for edge in oldest[: max(many, 1)]:
+        del uses[edge]
 
 
 def _append(table: Recent[_Account, list[V]], key: _Account, value: V) -> None:

@@ -43,6 +43,9 @@ _FLOWS = {
     5986: "winrm flow",
 }
 _OTHER_FLOW = "flow"
+FLOWS = frozenset({*_FLOWS.values(), _OTHER_FLOW})
+"""Kinds that only show that hosts spoke with each other: they rank nothing, and their edges name no account."""
+
 _LOCAL_TYPES = (2, 7, 11, 12, 13)
 _NETWORK_TYPES = (3, 8)
 _ELEVATED = ("%%1842", "Yes")
@@ -62,6 +65,19 @@ _ACTIONS = {
     "task-created": "a scheduled task was made",
     "task-changed": "a scheduled task was changed",
     "log-cleared": "the log was cleared",
+}
+
+
+_SERVICES = {
+    NETWORK: "log-on",
+    REMOTE_DESKTOP: "rdp",
+    SSH: "ssh",
+    SHARE: "smb",
+    ADMIN_SHARE: "smb",
+    ADMIN_PIPE: "smb",
+    TICKET: "kerberos",
+    VALIDATION: "ntlm",
+    **{kind: kind.partition(" ")[0] for kind in _FLOWS.values()},
 }
 
 
@@ -85,6 +101,20 @@ def edge_of(event: Event) -> EdgeKey | None:
     """The edge that an event makes; ``None`` for failures and for what is no way between hosts."""
     read = _READERS.get(event.action or "")
     return None if read is None or event.outcome == "failure" else read(event)
+
+
+def service_of(kind: str) -> str:
+    """Which service of the target an edge of a kind uses; empty where that is not told."""
+    return _SERVICES.get(kind, "")
+
+
+def flow_of(source: str | None, target: str | None, port: int | None) -> EdgeKey | None:
+    """The edge of an answered connection, if it was between two of our own hosts."""
+    if source is None or target is None or not (is_internal(source) and is_internal(target)):
+        return None
+    if is_local(source) or is_local(target) or is_group_address(source) or is_group_address(target):
+        return None
+    return EdgeKey(_FLOWS.get(port, _OTHER_FLOW) if port is not None else _OTHER_FLOW, source, target, "")
 
 
 def is_elevated(event: Event) -> bool:
@@ -192,14 +222,7 @@ def _share(event: Event) -> EdgeKey | None:
 
 
 def _flow(event: Event) -> EdgeKey | None:
-    """A connection between two of our own hosts; what no one answered is none."""
-    source, target = event.source_ip, event.destination_ip
-    if source is None or target is None or not (is_internal(source) and is_internal(target)):
-        return None
-    if is_local(source) or is_local(target) or is_group_address(source) or is_group_address(target):
-        return None
-    port = event.destination_port
-    return EdgeKey(_FLOWS.get(port, _OTHER_FLOW) if port is not None else _OTHER_FLOW, source, target, "")
+    return flow_of(event.source_ip, event.destination_ip, event.destination_port)
 
 
 def _remote_desktop(event: Event) -> EdgeKey | None:

@@ -2,20 +2,20 @@
 
 The graph is made on the reader's side: the engine does nothing for it. Events are read in order of their ids, so that
 what was read once is never read again; rows of datasets that cannot hold a log-on are skipped by SQLite, before their
-bodies are read.
+bodies are read. Connections are summed up by SQLite too: there may be millions.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, literal_column, or_, select
 from sqlalchemy.dialects.sqlite import insert
 
-from pandora_core.model import ActionKind, EntityRef, Event
+from pandora_core.model import HOUR_US, ActionKind, EntityRef, Event
 from pandora_core.store import schema
 from pandora_core.store.reader import Reader
 from pandora_core.store.store import Store
@@ -38,9 +38,13 @@ _WITHOUT_LOG_ONS = (
     "suricata.http",
     "suricata.tls",
 )
+_FLOWS = ("zeek.conn", "flows.binetflow", "flows.netflow", "suricata.flow")
+_OWN_NETWORKS = ("10.", "172.", "192.168.", "169.254.", "fc", "fd", "fe80:")
+"""How addresses begin that may be our own; :func:`pandora_core.graph.reading.flow_of` looks more closely."""
+
 _ACTIONS = frozenset(
     {
-        "connection",  # a host's own, by which its address is known; sensors' are of the datasets left out
+        "connection",  # a host's own, by which its address is known; sensors' are summed up
         "dhcp-lease",
         "log-cleared",
         "privileges-assigned",
@@ -74,6 +78,17 @@ class GraphSnapshot(NamedTuple):
     state: bytes
 
 
+class FlowTally(NamedTuple):
+    """Connections of one hour between two addresses to one port."""
+
+    source_ip: str
+    destination_ip: str
+    port: int | None
+    first_us: int
+    last_us: int
+    connections: int
+
+
 class GraphStore:
     """One store, as the network graph sees it."""
 
@@ -96,6 +111,22 @@ class GraphStore:
                 seen = _glance(body)
                 if seen.category == "authentication" or seen.action in _ACTIONS:
                     yield _event(body)
+
+    def flows_between(self, after: int, upto: int) -> Iterator[FlowTally]:
+        """Answered connections between addresses that may be our own, summed up by SQLite; ids above ``after``."""
+        c = schema.events.c
+        port, count = _told("destination.port"), func.coalesce(_told("event.count"), 1)
+        ends = c.source_ip, c.destination_ip, port
+        sums = select(*ends, func.min(c.at_us), func.max(c.at_us), func.sum(count))
+        answered = func.coalesce(_told("event.outcome"), "") != "failure"
+        for start in range(after, upto, CHUNK):
+            chosen = sums.where(c.id > start, c.id <= min(start + CHUNK, upto), c.dataset.in_(_FLOWS))
+            for end in ends[:2]:
+                chosen = chosen.where(or_(*(end.startswith(begin) for begin in _OWN_NETWORKS)))
+            with self._store.reading() as connection:
+                grouped = chosen.where(answered).group_by(*ends, c.at_us / literal_column(str(HOUR_US)))
+                rows = connection.execute(grouped).all()
+            yield from (FlowTally(*row) for row in rows)
 
     def snapshot(self) -> GraphSnapshot | None:
         """The graph as it was last kept."""
@@ -123,3 +154,8 @@ class GraphStore:
             subjects = [subject for subject in connection.execute(spoken).scalars() if ":" in subject]
         reader = Reader(self._store)
         return [EntityRef.parse(one).name for one in subjects if not wanted.isdisjoint(reader.tags(one))]
+
+
+def _told(field: str) -> ColumnElement[Any]:
+    """A field of an event's body."""
+    return func.json_extract(schema.events.c.body, f'$."{field}"')

@@ -47,29 +47,51 @@ def test_the_graph_of_a_store_is_the_graph_of_its_log_ons(store: Store) -> None:
     assert made(store).moment() == graph_of(company()).at()
 
 
-def test_connections_of_sensors_do_not_reach_it(store: Store) -> None:
-    flow = Event(
+def flow(source: str, target: str, port: int, **fields: object) -> Event:
+    return Event(
         START_US,
         "zeek.conn",
         category="network",
         action="connection",
-        source_ip="10.0.0.1",
-        destination_ip="10.0.0.2",
+        source_ip=source,
+        destination_ip=target,
+        destination_port=port,
+        **fields,  # type: ignore[arg-type]
     )
-    write(store, [flow] * 3)
+
+
+def test_flows_between_our_own_hosts_are_edges_and_others_are_not_read(store: Store) -> None:
+    mine = [flow("10.0.0.1", "10.0.0.2", 445), flow("10.0.0.1", "192.168.3.4", 3389)]
+    others = [flow("10.0.0.1", "203.0.113.9", 445), flow("10.0.0.1", "10.0.0.2", 22, outcome="failure")]
+    write(store, [*mine, *mine, *others])
     atlas = Atlas(GraphStore(store))
-    assert atlas.catch_up(0) == 0
-    assert atlas.event_id == 3
+    assert atlas.catch_up(0) == 4
+    assert atlas.event_id == 6
+    edges = atlas.moment().edges
+    assert [(one.source, one.target, one.kind, one.count) for one in edges] == [
+        ("10.0.0.1", "192.168.3.4", "rdp flow", 2),
+        ("10.0.0.1", "10.0.0.2", "smb flow", 2),
+    ]
 
 
-def test_a_hosts_own_connections_tell_its_name_and_make_no_edge(store: Store) -> None:
+def test_flows_rank_nothing_and_lead_no_walk_astray(store: Store) -> None:
+    flows = [flow(f"10.0.0.{number}", "10.0.0.200", 443) for number in range(1, 100)]
+    write(store, [*company(), *flows])
+    moment = made(store).moment()
+    plain, known = ranking_of(graph_of(company()).at()), ranking_of(moment)
+    assert known.moves == plain.moves
+    assert moment.adjacency().nnz == graph_of(company()).at().adjacency().nnz
+    assert moment.adjacency(["flow"]).nnz == 99
+
+
+def test_a_hosts_own_connections_tell_its_name(store: Store) -> None:
     own = event(
         START_US, "connection", "network", code="3", host="WS-5", source_ip="10.0.0.5", destination_ip="10.0.0.9",
         more={"winlog.event_data.Initiated": "true"},
     )  # fmt: skip
     write(store, [own, log_on(START_US + 1, "10.0.0.5", "SRV-1", "ann")])
-    (edge,) = made(store).moment().edges
-    assert (edge.source, edge.kind) == ("WS-5", "network log-on")
+    edges = made(store).moment().edges
+    assert [(one.source, one.kind) for one in edges] == [("WS-5", "flow"), ("WS-5", "network log-on")]
 
 
 def test_what_came_since_is_added_and_nothing_is_read_twice(store: Store) -> None:

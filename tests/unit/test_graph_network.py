@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pandora_core.graph import network
 from pandora_core.graph.moment import GraphEdge, Moment
 from pandora_core.graph.reading import edge_of
 from pandora_core.model import DAY_US, HOUR_US, MINUTE_US, Event
@@ -219,3 +220,31 @@ def test_a_flood_of_edges_forgets_those_unused_longest() -> None:
 def test_the_host_that_gives_tickets_is_a_controller() -> None:
     moment = graph_of([ticket(START_US, "10.0.0.5", "SRV-1$", "ann")]).at()
     assert {host.casefold() for host in moment.controllers} == {"dc-1"}
+
+
+def test_hosts_accounts_and_services_are_what_edges_are_between() -> None:
+    moment = graph_of(
+        [log_on(START_US, "10.0.0.5", "FS-1", "ann"), log_on(START_US, "10.0.0.6", "FS-1", "bob", kind=10)]
+    ).at()
+    assert moment.hosts == ("10.0.0.5", "10.0.0.6", "FS-1")
+    assert moment.users() == ("ann", "bob")
+    assert moment.services() == (("log-on", "FS-1"), ("rdp", "FS-1"))
+
+
+def test_a_flood_of_flows_forgets_no_log_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "MAX_FLOWS", 10)
+    flows = [
+        event(
+            START_US + number,
+            "connection",
+            "network",
+            source_ip="10.0.0.1",
+            destination_ip=f"10.0.1.{number}",
+            destination_port=22,
+        )
+        for number in range(1, 100)
+    ]
+    graph = graph_of([log_on(START_US, "10.0.0.5", "FS-1", "ann"), *flows])
+    kinds = [edge.kind for edge in graph.at().edges]
+    assert kinds.count("network log-on") == 1
+    assert 1 <= kinds.count("ssh flow") <= 10
