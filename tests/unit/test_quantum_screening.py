@@ -120,7 +120,7 @@ class Desk:
         self.flows = self.fresh()
         self._reader, self._count = FlowReader(), 0
 
-    def fresh(self) -> NovelFlows:
+    def fresh(self, *, refresh: bool = True) -> NovelFlows:
         made: list[NovelFlows] = []
 
         def further(context: Context) -> list[NovelFlows]:
@@ -130,7 +130,8 @@ class Desk:
             return []
 
         Pipeline(further=further)
-        made[0].refresh()
+        if refresh:
+            made[0].refresh()
         return made[0]
 
     def look(self, events: list[Event], batch: int = 1000) -> None:
@@ -209,6 +210,41 @@ def test_a_model_that_is_put_in_use_or_out_of_it_is_noticed():
     assert desk.flows.refresh()
     desk.look([strange(2)])
     assert len(told(desk)) == 1
+
+
+def test_what_comes_again_after_a_restart_is_screened_by_what_screened_it_or_by_nothing():
+    desk = Desk()
+    desk.look([strange(1)])
+    state = desk.flows.snapshot()
+    desk.number = "4567"  # another one was chosen while no engine ran
+    desk.flows = desk.fresh(refresh=False)
+    desk.flows.restore(state)
+    desk.flows.changed()
+    desk.look([strange(2, destination="198.51.100.7")])
+    assert told(desk) == []
+    assert desk.flows.refresh()
+    desk.look([strange(3, destination="198.51.100.8")])
+    assert len(told(desk)) == 1
+    desk.number = "0123"
+    desk.flows = desk.fresh(refresh=False)
+    desk.flows.restore(state)
+    desk.look([strange(2, destination="198.51.100.7")])
+    assert len(told(desk)) == 2
+    assert not desk.flows.refresh()
+
+
+def test_a_screen_that_fails_is_off_and_stops_nothing(caplog: pytest.LogCaptureFixture):
+    desk = Desk()
+
+    def failing(*_: object) -> list[Novelty]:
+        raise ValueError("shapes")
+
+    assert desk.flows._screen is not None
+    desk.flows._screen.find = failing  # type: ignore[method-assign]
+    desk.look([strange(1)])
+    desk.look([strange(2)])
+    assert told(desk) == []
+    assert caplog.text.count("cannot screen flows") == 1
 
 
 @pytest.mark.parametrize("broken", ["missing", "changed", "other features", "off", ""])
