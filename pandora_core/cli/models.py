@@ -48,13 +48,22 @@ def show(data: Path | None, number: int, as_json: bool) -> None:
 
 @models.command()
 @click.argument("number", type=int)
+@click.option(
+    "--kind",
+    default="",
+    help="Only source, privacy, statistics, feature, transformation, pipeline run, model or integration.",
+)
 @json_option
 @click.pass_obj
-def lineage(data: Path | None, number: int, as_json: bool) -> None:
+def lineage(data: Path | None, number: int, kind: str, as_json: bool) -> None:
     """Where a version comes from: sources, data, features, transformations, training, parents, promotions."""
-    registry = registry_of(data)
-    shape = lineage_of(registry, number)
-    emit(shape, as_json, lambda: table(("kind", "what"), [(row["kind"], row["what"]) for row in shape["items"]]))
+    found = lineage_of(registry_of(data), number)["items"]
+    rows = [row for row in found if kind in ("", row["kind"])]
+    emit(
+        {"items": rows, "next": None},
+        as_json,
+        lambda: table(("kind", "what"), [(row["kind"], row["what"]) for row in rows]),
+    )
 
 
 @models.command()

@@ -156,7 +156,7 @@ def _load_unsw(path: Path, content: bytes, _: Columns) -> Loaded:
 
 def _load_flows(path: Path, _: bytes, __: Columns) -> Loaded:
     """A log of flows in any format that the engine reads, with a label in its rows."""
-    read = _EventsOf(path)
+    read = EventsOf(path)
     labelled = [(event, kind_of(event)) for _, event in read]
     known = [(event, kind) for event, kind in labelled if kind is not None and is_flow(event)]
     table = FlowReader().table((event for event, _ in known), (kind for _, kind in known))
@@ -180,7 +180,7 @@ def _load_scenario(folder: Path) -> Loaded:
     for path in sorted(folder.rglob("*")):
         if not path.is_file() or path == truth:
             continue
-        read, name = _EventsOf(path), path.relative_to(folder).as_posix()
+        read, name = EventsOf(path), path.relative_to(folder).as_posix()
         for line, event in read:
             if is_flow(event):
                 events.append(event)
@@ -189,7 +189,7 @@ def _load_scenario(folder: Path) -> Loaded:
     return Loaded(FlowReader().table(events, kinds), digest.hexdigest(), "scenario", 0)
 
 
-class _EventsOf:
+class EventsOf:
     """The events of one file with the numbers of their lines; its hash once it is read to the end."""
 
     def __init__(self, path: Path) -> None:

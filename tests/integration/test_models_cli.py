@@ -63,6 +63,28 @@ def test_lineage_goes_back_to_the_source_and_its_privacy(tmp_path, made):
     assert ("privacy", "sensitive") in told
     assert any(kind == "source" and row["id"] in what for kind, what in told)
     assert {"feature", "transformation", "model", "statistics", "pipeline run"} <= {kind for kind, _ in told}
+    features = run(data, "models", "lineage", "1", "--kind", "feature")["items"]
+    assert [row["what"] for row in features] == ["size", "rate", "noise", "service", "flag"]
+
+
+def test_reports_on_a_version_are_kept_for_the_screen(tmp_path, made):
+    data, on = tmp_path / "data", ("--dataset", str(made), "--label", "label")
+    train(data, made)
+    assert run(data, "models", "report", "1") == {}
+    judged = run(data, "models", "evaluate", *on, "--rounds", "5")
+    needed = run(data, "models", "importance", *on)
+    learnt = run(data, "models", "learning-curve", *on)
+    assert needed["items"][0]["lost"] >= needed["items"][-1]["lost"]
+    assert [point["rows"] for point in learnt["items"]] == sorted(point["rows"] for point in learnt["items"])
+    kept = run(data, "models", "report", "1")
+    assert kept == {"evaluate": judged, "importance": needed, "learning-curve": learnt}
+
+
+def test_a_version_travels_as_a_file(tmp_path, made):
+    train(tmp_path / "a", made, "--name", "mine")
+    run(tmp_path / "a", "models", "export", "1", str(tmp_path / "mine.zip"))
+    taken = run(tmp_path / "b", "models", "import", str(tmp_path / "mine.zip"))
+    assert (taken["number"], taken["name"], taken["state"]) == (1, "mine", "benchmark")
 
 
 def test_the_same_seed_gives_the_same_figures(tmp_path, made):
