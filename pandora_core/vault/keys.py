@@ -11,7 +11,7 @@ from pandora_core.vault.header import Header, PublicKeys
 from pandora_core.vault.keyring import ItemType, Keyring
 from pandora_core.vault.profiles import Profile
 from pandora_core.vault.providers import KeyPair, Provider, new_signing_key
-from pandora_core.vault.recipients import Identity
+from pandora_core.vault.recipients import Identity, confirm
 from pandora_core.vault.secret import Secret
 
 FIRST_EPOCH = 1
@@ -30,10 +30,15 @@ class Keys:
         """The keys of a new vault.
 
         Raises:
-            ProviderError: the providers present do not agree on the signing key.
+            ProviderError: a pairwise test failed, or the providers present do not agree on the signing key.
         """
         made = cls(Secret.random(32), Secret.random(32), keyring.fresh(profile, FIRST_EPOCH))
-        pair = new_signing_key(provider, profile.signature)
+        try:
+            confirm_identities(provider, made.keyring)
+            pair = new_signing_key(provider, profile.signature)
+        except BaseException:
+            made.wipe()
+            raise
         made.keyring.add(ItemType.SIGNING_SEED, FIRST_EPOCH, pair.seed)
         return made
 
@@ -83,6 +88,16 @@ class Keys:
         self.master.wipe()
         self.kek.wipe()
         self.keyring.wipe()
+
+
+def confirm_identities(provider: Provider, ring: Keyring) -> None:
+    """Test the newest identities of a keyring, when they were just made (pairwise test).
+
+    Raises:
+        ProviderError: what was sealed to one of them does not open with it.
+    """
+    for type_ in (ItemType.RECIPIENT_SEED, ItemType.BUNDLE_SEED):
+        confirm(provider, ring.identities(type_)[0])
 
 
 def public_keys(provider: Provider, profile: Profile, ring: Keyring) -> PublicKeys:

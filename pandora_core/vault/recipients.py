@@ -103,6 +103,19 @@ def from_seed(provider: Provider, suite: Suite, seed: Secret) -> NewIdentity:
         ProviderError: the test failed; the seed was wiped.
     """
     identity = Identity(suite, seed)
+    try:
+        return NewIdentity(identity, confirm(provider, identity))
+    except BaseException:
+        seed.wipe()
+        raise
+
+
+def confirm(provider: Provider, identity: Identity) -> Recipient:
+    """Test an identity that was just made by sealing to it and opening (pairwise test); its recipient.
+
+    Raises:
+        ProviderError: the test failed.
+    """
     recipient = identity.recipient(provider)
     try:
         with (
@@ -113,11 +126,10 @@ def from_seed(provider: Provider, suite: Suite, seed: Secret) -> NewIdentity:
     except OpenFailedError:
         agreed = False
     if not agreed:
-        seed.wipe()
         raise ProviderError(
-            f"{provider.name} made a key of {suite.name} that does not open", hint="pandora vault selftest"
+            f"{provider.name} made a key of {identity.suite.name} that does not open", hint="pandora vault selftest"
         )
-    return NewIdentity(identity, recipient)
+    return recipient
 
 
 def parse_recipient(text: str) -> Recipient:

@@ -15,7 +15,7 @@ from pandora_core.vault.handover import Handover
 from pandora_core.vault.header import Header
 from pandora_core.vault.kdf import KEY_BYTES, Argon2Cost
 from pandora_core.vault.keyring import ItemType, Keyring, item_bytes
-from pandora_core.vault.keys import Keys, public_keys
+from pandora_core.vault.keys import Keys, confirm_identities, public_keys
 from pandora_core.vault.ledger import Change, Ledger
 from pandora_core.vault.manifest import Manifest
 from pandora_core.vault.providers import Provider, new_signing_key
@@ -61,6 +61,7 @@ def new_master(
     header, epoch = ledger.header, ledger.header.epoch + 1
     with _wiped_on_error(_copy(old, Secret.copy_of(master.view), Secret.random(KEY_BYTES), ledger)) as new:
         _renew(new.keyring, header, epoch)
+        confirm_identities(provider, new.keyring)
         public = public_keys(provider, header.profile, new.keyring)
         change.put_header(
             Header.create(

@@ -13,6 +13,7 @@ import pytest
 from pandora_core.errors import (
     NotFoundError,
     OpenFailedError,
+    ProviderError,
     RefusedError,
     VaultError,
     VaultFormatError,
@@ -471,3 +472,23 @@ def test_many_threads_may_use_one_vault(tmp_path):
         assert failures == []
         assert len(vault.list()) == 6
         assert vault.verify().problems == ()
+
+
+@EACH_PROFILE
+def test_new_kem_keys_that_do_not_open_make_no_vault_and_no_new_master_key(tmp_path, monkeypatch, profile):
+    """Known answers hold; only what is sealed to a key that was just made opens wrong."""
+    with make(tmp_path / "v", profile=profile) as vault:
+        before = vault.public()
+        real = recipients.Identity.open
+
+        def wrong(identity, provider, info, sealed):
+            real(identity, provider, info, sealed).wipe()
+            return Secret.random(32)
+
+        monkeypatch.setattr(recipients.Identity, "open", wrong)
+        with pytest.raises(ProviderError, match="does not open"):
+            vault.rotate_master([WAY], by=KIM)
+        assert vault.public() == before
+    with pytest.raises(ProviderError, match="does not open"):
+        make(tmp_path / "w", profile=profile)
+    assert not list((tmp_path / "w").glob("*vault.db*"))
