@@ -109,7 +109,9 @@ def test_killed_engines_and_queues_leave_one_job_and_one_action(site: Site) -> N
     site.until(lambda: engine.poll() is not None)
     second = site.start()
     site.until(lambda: process.running_pid(site.data, process.WORKER_LOCK_NAME))
-    os.kill(process.running_pid(site.data, process.WORKER_LOCK_NAME) or 0, signal.SIGKILL)
+    queue = process.running_pid(site.data, process.WORKER_LOCK_NAME)
+    if queue is not None and queue > 0:
+        os.kill(queue, signal.SIGKILL)
     site.until(lambda: any(job.state is JobState.DONE for job in site.scene.jobs.find(JobFilter(), now_us=0)))
     second.kill()  # perhaps between the job's end and the action
     second.wait()
@@ -118,6 +120,23 @@ def test_killed_engines_and_queues_leave_one_job_and_one_action(site: Site) -> N
     time.sleep(0.5)
     assert [each.outcome for each in site.assessments()] == [Outcome.DONE]
     assert site.jobs() == 1
+
+
+def test_a_killed_worker_runs_again_and_the_answer_comes_once(site: Site) -> None:
+    site.start(PANDORA_ESCALATION_SHOTS="100000")
+
+    pids: list[int] = []
+
+    def is_running() -> bool:
+        pids.extend(job.worker_pid for job in site.scene.jobs.open_jobs() if job.worker_pid)
+        return bool(pids)
+
+    site.until(is_running)
+    os.kill(pids[0], signal.SIGKILL)
+    site.until(site.assessments)
+    assert [each.outcome for each in site.assessments()] == [Outcome.DONE]
+    (job,) = site.scene.jobs.find(JobFilter(), now_us=0)
+    assert job.attempts == 2
 
 
 def test_where_nobody_runs_the_queue_the_deadline_passes_and_the_alert_says_so(site: Site) -> None:
