@@ -115,6 +115,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("play", ("W",), "play", "Let the walks go on by themselves", NETWORK, "screen.walk_play", rank=7),
     Command("pause", ("space",), "pause", "Hold the walks", NETWORK, "screen.walk_pause", rank=8),
     Command("blast", ("b",), "blast radius", "What is lost if the host falls", NETWORK, "screen.blast", rank=4),
+    Command("paths", ("p",), "paths", "Ways from the host to what must not fall", NETWORK, "screen.paths", rank=5),
+    Command("circuit", ("c",), "circuit", "The walk as a quantum job", NETWORK, "screen.circuit", 8, "BACKEND"),
     Command("contain", ("k",), "contain", "What to cut if the host fell", NETWORK, "screen.contain", rank=4),
     Command("earlier", ("t",), "earlier", "The graph a day earlier", NETWORK, "screen.time(-1)", rank=5),
     Command("later", ("T",), "later", "The graph a day later, until now", NETWORK, "screen.time(1)", rank=8),

@@ -32,6 +32,7 @@ from pandora_tui.style import duration_text
 
 if TYPE_CHECKING:  # imported on the bridge's thread, after the first paint; sqlalchemy, after the first news
     from pandora_core.detect.incidents import Incident
+    from pandora_core.quantum.jobs import Work
     from pandora_core.store.changes import ChangeReader
     from pandora_core.store.job_rows import Job
     from pandora_core.store.jobs import Jobs
@@ -277,17 +278,28 @@ class Feed:
             ConfigError: the file cannot be read, or nothing can run it.
             RefusedError: it would take more memory than workers may have.
         """
-        from pandora_core import bootstrap, jobdesk
-        from pandora_core.quantum.jobs import Payload, RunOptions, work_of
+        from pandora_core.quantum.jobs import work_of
 
         path = Path(file.strip()).expanduser()
         try:
             text = path.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"cannot be read: {error}", where=str(path)) from error
-        payload = Payload(work_of(kind.strip(), text), RunOptions(shots=int(shots)), backend.strip())
-        settings = bootstrap.settings_of(self.data)
-        return jobdesk.submit(self._job_queue(), jobdesk.prepared(settings, payload, label=path.stem))
+        return self.submit_work(work_of(kind.strip(), text), backend.strip(), path.stem, int(shots))
+
+    def submit_work(self, work: Work, backend: str, label: str, shots: int = 4096) -> Job:
+        """Put work into the queue of jobs.
+
+        Raises:
+            ConfigError: nothing can run it.
+            RefusedError: it would take more memory than workers may have.
+        """
+        from pandora_core import bootstrap, jobdesk
+        from pandora_core.quantum.jobs import Payload, RunOptions
+
+        payload = Payload(work, RunOptions(shots=shots), backend)
+        new = jobdesk.prepared(bootstrap.settings_of(self.data), payload, label=label)
+        return jobdesk.submit(self._job_queue(), new)
 
     def cancel_job(self, job_id: str) -> None:
         """Cancel a job: one that waits at once, one that runs by whoever runs the queue."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pandora_core.model import Severity
@@ -13,6 +14,7 @@ from pandora_tui.words import day_text
 from pandora_tui.wrapping import wrapped
 
 if TYPE_CHECKING:
+    from pandora_core.graph.paths import Route
     from pandora_core.graph.ranking import RankedMove
     from pandora_core.quantum.containing import Proposal, Proposals
     from pandora_tui.surveyor import Picture
@@ -31,6 +33,24 @@ def moves_lines(picture: Picture, chosen: int, width: int, height: int) -> list[
         lines.append([])
         for reason in picture.moves[chosen].reasons:
             lines += _texts(reason, width)
+    elif picture.ranking.chains and height - len(lines) > 2:
+        lines += [[], _heading("Chains of moves", width)]
+        for chain in picture.ranking.chains:
+            lines += _texts(f"{chain.words}: {chain.by_chance:.2g} expected by chance", width)
+    return lines[:height]
+
+
+def paths_lines(picture: Picture, host: str, found: Sequence[Route], width: int, height: int) -> list[Line]:
+    """Likely routes to what must not fall, each hop with its evidence where there is room."""
+    lines: list[Line] = [_heading(f"Paths from {host}", width)]
+    if not found:
+        why = "no known log-on leads there" if picture.jewels else "no host is tagged jewel, or looks like one"
+        return [*lines, *_texts(f"insufficient evidence: {why}", width)]
+    has_room = height >= sum(1 + len(route.steps) for route in found)
+    for route in found:
+        lines += _texts(f"{route.chance:.0%}  {route.words}", width, Role.STRONG)
+        for step in route.steps if has_room else ():
+            lines += _texts(f"{step.target}: {step.evidence}", width, Role.MUTED, indent=6)
     return lines[:height]
 
 

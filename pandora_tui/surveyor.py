@@ -19,12 +19,15 @@ if TYPE_CHECKING:
     from pandora_core.atlas import Atlas
     from pandora_core.graph.layout import Position
     from pandora_core.graph.moment import Moment
+    from pandora_core.graph.paths import Route
     from pandora_core.graph.ranking import RankedMove, Ranking
     from pandora_core.quantum.containing import Proposals
+    from pandora_core.quantum.jobs import WalkWork
     from pandora_core.quantum.spreading import Spread
     from pandora_tui.raster import Pairs, Points
 
 DAYS = (0.5, 1.0, 3.0, 7.0)
+ROUTES = 5
 _FLOORS = ((16.0, Severity.CRITICAL), (10.0, Severity.HIGH), (6.0, Severity.MEDIUM), (2.5, Severity.LOW))
 
 
@@ -159,6 +162,20 @@ def blast(picture: Picture, host: str) -> dict[str, tuple[float, ...]]:
     from pandora_core.graph.paths import blast_radius, steps_of
 
     return {one.host: one.chances for one in blast_radius(steps_of(picture.moment), [host], DAYS)}
+
+
+def paths(picture: Picture, host: str) -> tuple[Route, ...]:
+    """The likeliest routes from a host to what must not fall."""
+    from pandora_core.graph.paths import routes, steps_of
+
+    return routes(steps_of(picture.moment), host, sorted(picture.jewels), ROUTES)
+
+
+def circuit(picture: Picture, host: str) -> WalkWork:
+    """The walk among the sixteen hosts around one, as the work of a quantum job."""
+    from pandora_core.quantum.walk_task import task_of, work_of
+
+    return work_of(task_of(picture.moment, host))
 
 
 def plans(picture: Picture, host: str) -> Proposals:

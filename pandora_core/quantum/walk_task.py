@@ -68,7 +68,7 @@ class WalkOutcome(msgspec.Struct, frozen=True):
         )
 
 
-def task_of(moment: Moment, host: str, *, shots: int, steps: int, seed: int) -> WalkTask:
+def task_of(moment: Moment, host: str, *, shots: int = 4096, steps: int = 4, seed: int = 0) -> WalkTask:
     """The hosts around one, as a task."""
     adjacency = moment.adjacency()
     near = neighbourhood(adjacency, moment.index()[host], MAX_HOSTS)

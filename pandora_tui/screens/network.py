@@ -1,6 +1,7 @@
 """Owns the Network screen: the graph of log-ons, its ranked moves, walks step by step, blast radius and plans.
 
-The graph is read, ranked and laid out by an errand; the screen's thread only draws what is in view.
+The graph is read, ranked and laid out by an errand; the screen's thread only draws what is in view. The module is
+longer than others because every key of the screen is answered here, each in a few lines.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pandora_tui.commands import bindings
 from pandora_tui.messages import Status, Update
 from pandora_tui.screens.base import PandoraScreen
 from pandora_tui.screens.idle import say_idle
-from pandora_tui.surveyor import Surveyor, blast, only, plans, spread
+from pandora_tui.surveyor import Surveyor, blast, circuit, only, paths, plans, spread
 from pandora_tui.terminal import is_link_slow
 from pandora_tui.widgets.dialogs import TextDialog
 from pandora_tui.widgets.empty import EmptyState
@@ -27,8 +28,10 @@ from pandora_tui.widgets.graph_canvas import GraphCanvas
 from pandora_tui.widgets.lines import Line, Lines
 
 if TYPE_CHECKING:
+    from pandora_core.graph.paths import Route
     from pandora_core.quantum.containing import Proposals
     from pandora_core.quantum.spreading import Spread
+    from pandora_core.store.job_rows import Job
     from pandora_tui.surveyor import Picture
 
 T = TypeVar("T")
@@ -173,9 +176,7 @@ class NetworkScreen(PandoraScreen):
         if self._spread is not None:
             self._show_frame((self._frame + 1) % len(self._spread.times))
             return
-        picture, host = self._picture, self._host_or_say()
-        if picture is not None and host:
-            self._errand(lambda: spread(picture, host), self._begin_walk)
+        self._of_host(spread, self._begin_walk)
 
     def action_walk_play(self) -> None:
         self._is_playing = True
@@ -187,20 +188,42 @@ class NetworkScreen(PandoraScreen):
 
     def action_blast(self) -> None:
         """What falls with the chosen host, and when."""
+        self._of_host(blast, self._show_blast)
+
+    def action_paths(self) -> None:
+        """Likely routes from the chosen host to what must not fall."""
+        self._of_host(paths, self._show_paths)
+
+    def action_circuit(self, backend: str = "aer") -> None:
+        """Put the walk from the chosen host into the queue of jobs, as a circuit of at most sixteen hosts."""
         picture, host = self._picture, self._host_or_say()
         if picture is not None and host:
-            self._errand(lambda: blast(picture, host), lambda chances: self._show_blast(host, chances))
+            queue = self.feed.submit_work
+            self.ask(lambda: queue(circuit(picture, host), backend, f"walk from {host}"), self._say_queued)
 
     def action_contain(self) -> None:
         """What to cut if the chosen host has fallen, by every solver."""
-        picture, host = self._picture, self._host_or_say()
-        if picture is not None and host:
-            self._errand(lambda: plans(picture, host), self._show_plans)
+        self._of_host(plans, self._show_plans)
 
     def action_clear(self) -> None:
         """Back to the ranked moves."""
         self._clear()
         self._redraw()
+
+    @property
+    def picture(self) -> Picture | None:
+        """What is drawn."""
+        return self._picture
+
+    @property
+    def host(self) -> str:
+        """The chosen host; empty if none is."""
+        return self._host
+
+    @property
+    def frame(self) -> int | None:
+        """Which step of the walks is shown, if any is."""
+        return self._frame if self._spread is not None else None
 
     @property
     def _canvas(self) -> GraphCanvas:
@@ -319,6 +342,12 @@ class NetworkScreen(PandoraScreen):
             self.notify("choose a host first: tab, / or the mouse", timeout=4)
         return self._host
 
+    def _of_host(self, work: Callable[[Picture, str], T], show: Callable[[Picture, str, T], None]) -> None:
+        """Have something found out about the chosen host, then shown."""
+        picture, host = self._picture, self._host_or_say()
+        if picture is not None and host:
+            self._errand(lambda: work(picture, host), lambda found: show(picture, host, found))
+
     def _errand(self, work: Callable[[], T], done: Callable[[T], None]) -> None:
         self.console.errands.run(
             work,
@@ -326,7 +355,7 @@ class NetworkScreen(PandoraScreen):
             lambda error: self.say_refused(error) if self.is_running else None,
         )
 
-    def _begin_walk(self, found: Spread) -> None:
+    def _begin_walk(self, _picture: Picture, _host: str, found: Spread) -> None:
         is_playing = self._is_playing
         self._clear()
         self._spread, self._is_playing = found, is_playing
@@ -347,12 +376,19 @@ class NetworkScreen(PandoraScreen):
         else:
             self.action_walk_pause()
 
-    def _show_blast(self, host: str, chances: dict[str, tuple[float, ...]]) -> None:
+    def _show_blast(self, _picture: Picture, host: str, chances: dict[str, tuple[float, ...]]) -> None:
         self._clear()
         self._tell(lambda width, height: network_lines.blast_lines(host, chances, width, height))
         self._canvas.lay_over({name: found[-1] for name, found in chances.items()})
 
-    def _show_plans(self, found: Proposals) -> None:
+    def _show_paths(self, picture: Picture, host: str, found: Sequence[Route]) -> None:
+        self._clear()
+        self._tell(lambda width, height: network_lines.paths_lines(picture, host, found, width, height))
+
+    def _say_queued(self, job: Job) -> None:
+        self.notify(f"{job.id} {job.state.value} {job.reason}; 3 shows what comes of it", timeout=6)
+
+    def _show_plans(self, _picture: Picture, _host: str, found: Proposals) -> None:
         self._clear()
         self._tell(lambda width, height: network_lines.plans_lines(found, width, height))
 

@@ -101,11 +101,11 @@ async def test_a_walk_plays_by_itself_and_can_be_held(tmp_path: Path) -> None:
     async with app.run_test(size=NORMAL) as pilot:
         screen = await drawn(pilot)
         await pilot.press("tab", "W")
-        await until(pilot, lambda: screen._frame >= 2)
+        await until(pilot, lambda: (screen.frame or 0) >= 2)
         await pilot.press("space")
-        held = screen._frame
+        held = screen.frame
         await pilot.pause(0.6)
-        assert screen._frame == held
+        assert screen.frame == held
 
 
 async def test_a_host_is_found_by_some_of_its_letters(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ async def test_a_host_is_found_by_some_of_its_letters(tmp_path: Path) -> None:
     async with app.run_test(size=NORMAL) as pilot:
         screen = await drawn(pilot)
         await pilot.press("slash", *"jump", "enter")
-        await until(pilot, lambda: screen._host == "JUMP-1")
+        await until(pilot, lambda: screen.host == "JUMP-1")
         screen.action_locate("nobody")
         await until(pilot, lambda: any("nobody is not in the graph" in note.message for note in app._notifications))
 
@@ -124,17 +124,17 @@ async def test_only_log_ons_of_an_account_can_be_shown_and_all_again(tmp_path: P
     app = networked.console(tmp_path)
     async with app.run_test(size=WIDE) as pilot:
         screen = await drawn(pilot)
-        assert screen._picture is not None
-        everything = len(screen._picture.pairs)
+        assert screen.picture is not None
+        everything = len(screen.picture.pairs)
         screen.action_only("boss network")
         await until(pilot, lambda: "only boss network" in shown(app))
-        assert 0 < len(screen._picture.pairs) < everything
-        assert {one.move.user for one in screen._picture.moves} == {"boss"}
+        assert 0 < len(screen.picture.pairs) < everything
+        assert {one.move.user for one in screen.picture.moves} == {"boss"}
         screen.action_only("nobody")
         await until(pilot, lambda: "no ranked move holds 'nobody'" in shown(app))
-        screen._limit("")
+        await pilot.press("f", *["backspace"] * len("nobody"), "enter")
         await until(pilot, lambda: "WS-2 → WS-7" in shown(app))
-        assert len(screen._picture.pairs) == everything
+        assert len(screen.picture.pairs) == everything
 
 
 async def test_a_click_on_a_host_chooses_it(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ async def test_a_click_on_a_host_chooses_it(tmp_path: Path) -> None:
         number = canvas.picture.index["JUMP-1"]
         column, row = cells_of(canvas.picture.points, View(), *canvas.size)[number]
         await pilot.click(GraphCanvas, offset=(int(column), int(row)))
-        await until(pilot, lambda: screen._host == "JUMP-1")
+        await until(pilot, lambda: screen.host == "JUMP-1")
 
 
 async def test_the_blast_radius_lists_hosts_with_chances_and_escape_goes_back(tmp_path: Path) -> None:
@@ -162,6 +162,42 @@ async def test_the_blast_radius_lists_hosts_with_chances_and_escape_goes_back(tm
         assert "0.5 d   1 d   3 d   7 d" in shown(app)
         await pilot.press("escape")
         await until(pilot, lambda: "Ranked moves" in shown(app))
+
+
+async def test_paths_to_what_must_not_fall_are_told_with_their_evidence(tmp_path: Path) -> None:
+    networked.fill(tmp_path)
+    app = networked.console(tmp_path)
+    async with app.run_test(size=WIDE) as pilot:
+        await drawn(pilot)
+        await pilot.press("tab", "p")
+        await until(pilot, lambda: "no host is tagged jewel" in shown(app))
+        stored.operator(Store(tmp_path / FILE_NAME)).act("host:DB-1", ActionKind.TAG, "jewel", at_us=1)
+        await pilot.press("t")
+        await until(pilot, lambda: "at 03-" in shown(app))
+        await pilot.press("tab", "p")
+        await until(pilot, lambda: "DB-1 (as boss)" in shown(app))
+        assert "boss logged on from there in" in shown(app)
+
+
+async def test_chains_of_moves_stand_below_the_moves_until_one_is_chosen(tmp_path: Path) -> None:
+    networked.fill(tmp_path)
+    app = networked.console(tmp_path)
+    async with app.run_test(size=WIDE) as pilot:
+        await drawn(pilot)
+        assert "WS-2 → WS-7 → DB-1 as boss" in shown(app)
+        await pilot.press("tab")
+        await until(pilot, lambda: "a hop of WS-2" in shown(app))
+
+
+async def test_the_walk_around_a_host_becomes_a_quantum_job(tmp_path: Path) -> None:
+    networked.fill(tmp_path)
+    app = networked.console(tmp_path)
+    async with app.run_test(size=WIDE) as pilot:
+        await drawn(pilot)
+        await pilot.press("tab", "c")
+        await until(pilot, lambda: any("3 shows what comes of it" in note.message for note in app._notifications))
+        await pilot.press("3")
+        await until(pilot, lambda: "walk from WS-2" in shown(app))
 
 
 async def test_plans_stand_side_by_side_and_quantum_ones_are_labelled_as_simulated(tmp_path: Path) -> None:
@@ -197,12 +233,10 @@ async def test_new_log_ons_appear_and_the_chosen_move_stays_chosen(tmp_path: Pat
         await pilot.press("tab")
         late = log_on(START_US + 10 * 86_400_000_000, "10.0.0.5", "NEW-1", "user4", name="WS-4")
         Writer(store).commit(Batch(events=[event_tuple(9_000, 1, 0, 1, 1, late)], status=stored.status()))
-        screen._is_stale = True
-        screen._catch_up()
+        screen.on_screen_resume()
         await until(pilot, lambda: "18 hosts" in shown(app))
         await until(pilot, lambda: "▸" in shown(app) and "WS-2 → WS-7 boss" in shown(app))
-        assert screen._picture is not None
-        assert screen._picture.moves[screen._move].move.target == "WS-7"
+        assert screen.host == "WS-2"
 
 
 async def test_without_log_ons_it_says_what_will_be_here(tmp_path: Path) -> None:
@@ -236,7 +270,7 @@ async def test_g_on_an_alert_shows_its_entity_in_the_network(tmp_path: Path) -> 
     async with app.run_test(size=NORMAL) as pilot:
         await until(pilot, lambda: "svc_backup" in shown(app))
         await pilot.press("g")
-        await until(pilot, lambda: isinstance(app.screen, NetworkScreen) and app.screen._host == "ws-114")
+        await until(pilot, lambda: isinstance(app.screen, NetworkScreen) and app.screen.host == "ws-114")
 
 
 async def test_it_draws_in_ascii_where_there_is_nothing_else(tmp_path: Path, ascii_terminal: None) -> None:
