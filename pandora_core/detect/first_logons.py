@@ -9,7 +9,7 @@ import msgspec
 
 from pandora_core.detect.addresses import is_address
 from pandora_core.detect.behaviour import Context, Fired, Route
-from pandora_core.detect.names import machine_of, place_of, user_name
+from pandora_core.detect.names import MAX_ALIASES, machine_of, place_of, user_name
 from pandora_core.detect.paths import Path, hosts_of, is_persons, logon_id_of, shown, source_of, target_of
 from pandora_core.detect.popularity import Popularity
 from pandora_core.detect.recent import Recent
@@ -219,12 +219,22 @@ class FirstLogons(SessionBehaviour):
             self.renamed(place)
 
     def _mark_aliases(self, path: Path) -> None:
-        """A path is no news for the same host under another address, nor to it from where it is known by name."""
+        """A path is no news for the same host under another address, nor where a sensor tells of it as well."""
         for source in (path.source, *self._names.aliases(path.source)):
-            for target in (path.target, *self._names.aliases(path.target)):
-                other = Path(source, target)
-                for arrival in self._arrivals.of(other):
-                    self._arrivals.mark(other, arrival)
+            self._mark_path(Path(source, path.target))
+            for address in self._addresses_from(source, path.target):
+                self._mark_path(Path(source, address))
+
+    def _addresses_from(self, source: str, target: str) -> Iterable[str]:
+        """The addresses of a host to which log-ons from a place may be known."""
+        addresses = self._names.addresses_of(target)
+        if len(addresses) <= MAX_ALIASES:
+            return addresses
+        return [path.target for path, _ in self._arrivals.fired_at(source) if path.target in addresses]
+
+    def _mark_path(self, path: Path) -> None:
+        for arrival in self._arrivals.of(path):
+            self._arrivals.mark(path, arrival)
 
     def _is_known(self, path: Path, arrival: Arrival, host: EntityRef) -> bool:
         """Whether the same host logged on there before, under another address."""

@@ -23,6 +23,9 @@ from pandora_core.model import EntityRef, Event
 MAX_PLACES = 200_000
 """Addresses, and host names, that are remembered; the ones learnt first are forgotten first."""
 
+MAX_ALIASES = 16
+"""Addresses of one host that are remembered as its own, the ones told last."""
+
 _MAX_STATEMENTS = 16
 _OUTBOUND, _INBOUND = "%%14593", "%%14592"  # Direction of Windows event 5156
 _OWN_CONNECTIONS = ("3", "5156")  # Sysmon's and the filtering platform's: a host tells of its own connections
@@ -44,6 +47,7 @@ class Names:
         self._claimed = Recent(str, list[str], capacity)
         self._spelling = Recent(str, str, capacity)
         self._addresses: dict[str, set[str]] = {}
+        self._own = Recent(str, list[str], capacity)
         self._hosts_seen: set[str] = set()
 
     def learn(self, event: Event) -> list[str]:
@@ -72,6 +76,7 @@ class Names:
         name = place_of(host)
         statements = self._stated.get(address)
         self._addresses.setdefault(name, set()).add(address)
+        changed += self._own_of(name, address)
         if statements is None:
             entry = self._stated.put(address, [Statement(at_us, name)])
             return [*changed, address, *self._unlink(entry, [s.name for s in entry[1]] if entry else [])]
@@ -113,10 +118,17 @@ class Names:
         claims = self._claimed.get(address)
         return self.spelled(claims[0]) if claims and len(claims) == 1 else None
 
-    def aliases(self, place: str) -> set[str]:
-        """The other places that stand for the hosts of a place: names, and addresses that they had or claimed."""
-        names = self._names_of(place) if is_address(place) else {place}
-        return {other for name in names for other in (name, *self._addresses.get(name, ()))} - {place}
+    def aliases(self, address: str) -> set[str]:
+        """The other addresses of the hosts that had an address, by their own statements.
+
+        A log-on's claim is no statement: nobody becomes another host by saying so.
+        """
+        names = {told.name for told in self._stated.get(address) or ()}
+        return {other for name in names for other in self._own.get(name) or ()} - {address}
+
+    def addresses_of(self, name: str) -> set[str]:
+        """The addresses that a host had or was claimed to have."""
+        return self._addresses.get(name) or set()
 
     def entity_at(self, place: str, at_us: int) -> EntityRef:
         """Whose risk it is what happens at a place: a host where its name is known, else the address."""
@@ -132,11 +144,14 @@ class Names:
 
     def dump(self) -> bytes:
         """Everything, for a snapshot."""
-        return msgspec.msgpack.encode([table.dump() for table in (self._stated, self._claimed, self._spelling)])
+        return msgspec.msgpack.encode(
+            [table.dump() for table in (self._stated, self._claimed, self._spelling, self._own)]
+        )
 
     def load(self, state: bytes) -> None:
         """Inverse of :meth:`dump`."""
-        stated, claimed, spelling = msgspec.msgpack.decode(state, type=list[bytes])
+        stated, claimed, spelling, own = msgspec.msgpack.decode(state, type=list[bytes])
+        self._own.load(own)
         self._stated.load(stated)
         self._claimed.load(claimed)
         self._spelling.load(spelling)
@@ -145,6 +160,14 @@ class Names:
         for address in {*self._stated.keys(), *self._claimed.keys()}:
             for name in self._names_of(address):
                 self._addresses.setdefault(name, set()).add(address)
+
+    def _own_of(self, name: str, address: str) -> list[str]:
+        """Notes that a host says an address is its own; returns the places at which other aliases are known then."""
+        own = self._own.get(name) or []
+        if address in own:
+            return []
+        forgotten = self._own.put(name, [*own, address][-MAX_ALIASES:])
+        return [*([own[0]] if len(own) == MAX_ALIASES else []), *(forgotten[1] if forgotten else [])]
 
     def _learn_logon(self, event: Event) -> list[str]:
         changed: list[str] = []

@@ -308,3 +308,10 @@ def test_one_more_who_logs_on_where_many_do_is_little_news_without_administrator
     assert points_of(*crowd[1:], windows_logon(at(later)))["10.0.0.5", "WS-6"] == HISTORY_POINTS
     elevated = windows_logon(at(later), is_elevated=True)
     assert points_of(*crowd, elevated)["10.0.0.5", "WS-6"] == ADMINISTRATOR_HISTORY_POINTS
+
+
+def test_nobody_becomes_a_known_host_by_saying_so() -> None:
+    known = windows_logon(at(1), "10.0.0.5")
+    spoofed = windows_logon(at(DAY_MIN + 2), "10.0.0.6", workstation="WS-5")
+    *_, last = firsts(leased(0, "10.0.0.5"), known, spoofed)
+    assert (last.detection.entity.name, last.detection.points) == ("WS-5", HISTORY_POINTS)

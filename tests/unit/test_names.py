@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pandora_core.detect.names import Names, machine_of, place_of, short_name, user_name
+from pandora_core.detect.names import MAX_ALIASES, Names, machine_of, place_of, short_name, user_name
 from pandora_core.model import EntityRef, Event
 from tests.unit.streams import at, lease, own_connection, ssh, windows_logon
 
@@ -170,3 +170,24 @@ def test_a_hosts_name_is_shortened_and_an_address_is_not(text: str, short: str, 
 )
 def test_accounts_are_told_from_machines(account: str, user: str, machine: str | None) -> None:
     assert (user_name(account), machine_of(account)) == (user, machine)
+
+
+def test_a_host_has_the_addresses_that_it_says_itself_and_none_that_others_claim_for_it() -> None:
+    names = Names()
+    names.state("10.0.0.5", "WS-5", 10)
+    assert names.state("10.0.0.6", "ws-5.corp.example", 20) == ["10.0.0.6"]
+    names.claim("10.0.0.7", "WS-5")
+    assert names.aliases("10.0.0.5") == {"10.0.0.6"}
+    assert names.aliases("10.0.0.7") == set()
+    assert names.addresses_of("ws-5") == {"10.0.0.5", "10.0.0.6", "10.0.0.7"}
+    other = Names()
+    other.load(names.dump())
+    assert other.aliases("10.0.0.6") == {"10.0.0.5"}
+
+
+def test_of_too_many_addresses_a_host_keeps_those_told_last_and_says_which_is_gone() -> None:
+    names = Names()
+    for number in range(MAX_ALIASES):
+        names.state(f"10.0.0.{number}", "WS-5", number)
+    assert "10.0.0.0" in names.state("10.0.1.1", "WS-5", 99)
+    assert names.aliases("10.0.1.1") == {f"10.0.0.{number}" for number in range(1, MAX_ALIASES)}
