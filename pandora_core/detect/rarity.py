@@ -16,7 +16,7 @@ from pandora_core.model import DAY_US, HOUR_US, MINUTE_US
 GAP_US = 15 * MINUTE_US
 """A rule that fires again after a longer pause has come a second time."""
 
-OTHER_DAY, SAME_HOUR, SAME_DAY = 0.6, 0.6, 0.1
+OTHER_DAY, SAME_HOUR, SAME_DAY = 0.6, 0.6, 0.2
 """What each other visit of the rule to the host takes: on another day, at the same hour of one, within 12 hours."""
 
 WARM_UP_US = DAY_US

@@ -56,15 +56,16 @@ def around(incident: Incident, detections: Sequence[Detection]) -> Around:
     """What a story wants to know of the time around the incident.
 
     A grave one is told with what led to it and what followed, and so is one that is about looking round. Of one that
-    is about something switched off it is always asked what followed: nobody does that for its own sake.
+    is about nothing so much as something switched off it is asked what followed: nobody does that for its own sake.
     """
     first_us, last_us = incident.first_seen_us, incident.last_seen_us
     strongest = max(detections, key=lambda d: (d.points, -d.first_seen_us, d.id))
     tactic = risk.group_of(strongest)[1]
     is_told_whole = incident.risk >= TOLD_WHOLE_RISK or tactic in LOOKING_ROUND
+    is_hiding = tactic == "defense-evasion" and _is_most(incident, strongest)
     return Around(
         (first_us - AROUND_US, first_us - APART_US) if is_told_whole else None,
-        (last_us + APART_US, last_us + AROUND_US) if is_told_whole or tactic == "defense-evasion" else None,
+        (last_us + APART_US, last_us + AROUND_US) if is_told_whole or is_hiding else None,
     )
 
 
@@ -95,6 +96,12 @@ def tell(incident: Incident, detections: Sequence[Detection], beside: Sequence[S
     lines = signs(incident, detections, MAX_LINES - sum(span is not None for span in wanted))
     shown = {line.event_id for line in lines}
     return sorted([*lines, *(line for line in beside if line.event_id not in shown)], key=lambda line: line.at_us)
+
+
+def _is_most(incident: Incident, detection: Detection) -> bool:
+    """Whether half of an incident's evidence or more is of the kind of one detection."""
+    parts = {part.detection_id: part.points for part in incident.contributions}
+    return 2 * parts.get(detection.id, 0.0) >= math.fsum(parts.values())
 
 
 class _Candidate(NamedTuple):

@@ -233,6 +233,14 @@ def test_of_who_looks_round_it_is_always_asked_what_came_before_and_after(tactic
     assert None not in around(incidents_of([faint])[0], [faint.detection])
 
 
+def test_of_what_is_switched_off_it_is_asked_what_followed_unless_it_is_part_of_much_else() -> None:
+    stopped = fired(1, "a", 0, points=33, tactic="defense-evasion", title="stopped")
+    session = [fired(n, "a", n, points=30, tactic="persistence", title=f"session {n}") for n in range(2, 5)]
+    (alone,), (amid,) = incidents_of([stopped]), incidents_of([stopped, *session])
+    assert around(alone, [stopped.detection]).after is not None
+    assert around(amid, [item.detection for item in (stopped, *session)]) == (None, None)
+
+
 SCAN = fired(1, "web", 0, points=50, tactic="reconnaissance")
 ROOT = fired(2, "web", 14 * 60, points=60, tactic="privilege-escalation")
 

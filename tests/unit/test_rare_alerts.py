@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pandora_core.detect.behaviour import Context, Fired
+from pandora_core.detect.channels import Channels
 from pandora_core.detect.edges import Edges
 from pandora_core.detect.kinds import kind_of
 from pandora_core.detect.names import Names
@@ -27,7 +28,7 @@ def unrated(at_us: int, rule: str = PLAIN, host: str = "mail") -> Event:
 
 def made(capacity: int = 20_000) -> RareAlerts:
     names = Names(100)
-    return RareAlerts(Context(names, Edges(names)), capacity)
+    return RareAlerts(Context(names, Edges(names), Channels()), capacity)
 
 
 def watched(events: list[Event], behaviour: RareAlerts | None = None, every: int = 10**9) -> dict[str, Detection]:
