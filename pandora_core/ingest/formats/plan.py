@@ -124,19 +124,19 @@ class Plan:
         *,
         dataset: str,
         prefix: str,
-        is_absent: Callable[[Any], bool] | None = None,
+        absent: frozenset[str] | None = None,
         ignored: Iterable[str] = (),
     ) -> None:
         """Compile. ``prefix`` goes before native names; ``ignored`` columns (time, log name) are not kept.
 
-        ``is_absent`` says of a raw value that the log did not give one; without it, ``None``, empty text and empty
-        lists are such: sensors write them for what was not seen.
+        ``absent`` are the texts that say that the log did not give a value; without it, ``None``, empty text and
+        empty lists do: sensors write them for what was not seen.
         """
         self.width = len(columns)
         self._dataset = dataset
         self._prefix = prefix
-        self._is_absent = is_absent or _is_empty
-        self._only_empty = is_absent is None
+        self._absent = absent
+        self._is_absent = _is_empty if absent is None else absent.__contains__
         self._map = log_map
         self._index = {column.name: number for number, column in enumerate(columns)}
         self._columns = {column.name: column for column in columns}
@@ -148,7 +148,9 @@ class Plan:
         )
         self._reads = self._readers(log_map.reads)
         self._end_reads = self._readers(log_map.end_reads)
+        self._words = Table(lambda raw: None if self._is_absent(raw) else _word(raw))
         self._judge = log_map.judge
+        self._judged_at, self._judged = self._table_of_facts(log_map)
         self._choose_ends = log_map.choose_ends
         replaced = {name for name in log_map.replaced if self._usable(name, log_map.reads[name]) != self.width}
         kept = list(self._kept({*ignored, *replaced}))
@@ -162,21 +164,23 @@ class Plan:
 
         The raw values must be one more than the columns; the last, ``None``, stands for every column that is missing.
         """
-        *raw_ends, transport, raw_protocol = self._core(values)
+        raw = source_ip, source_port, destination_ip, destination_port, transport, protocol = self._core(values)
         more = self._more(values)
+        if transport:
+            transport = self._words[transport]
+        if protocol:
+            protocol = self._protocol(protocol, more)
         if self._choose_ends is not None:
-            raw_ends = list(self._choose_ends(*self._read(self._end_reads, values)))
-        source_ip, source_port, destination_ip, destination_port = raw_ends
-        transport = _WORDS[transport] if transport and not self._is_absent(transport) else None
-        protocol = self._protocol(raw_protocol, more) if raw_protocol else None
+            raw = self._choose_ends(*self._read(self._end_reads, values))
+            source_ip, source_port, destination_ip, destination_port = raw
         source_ip, destination_ip = _ADDRESSES[source_ip], _ADDRESSES[destination_ip]
         source_port, destination_port = _PORTS[source_port], _PORTS[destination_port]
         if source_ip is None or destination_ip is None or source_port is None or destination_port is None:
-            self._keep_odd_ends(more, raw_ends, (source_ip, source_port, destination_ip, destination_port))
+            self._keep_odd_ends(more, raw[:4], (source_ip, source_port, destination_ip, destination_port))
         if transport == "icmp":
-            self._keep_icmp_type(more, raw_ends)
+            self._keep_icmp_type(more, raw)
             source_port = destination_port = None
-        facts = self._map.facts if self._judge is None else self._judge(*self._read(self._reads, values))
+        facts = self._facts(values) if self._judged is None else self._judged[values[self._judged_at]]
         if facts.more:
             more.update((name, value) for name, value in facts.more.items() if value is not None)
         return Event(
@@ -195,12 +199,23 @@ class Plan:
             destination_ip,
             destination_port,
             facts.destination_domain,
-            transport,
+            transport or None,
             protocol or self._map.default_protocol,
             facts.message,
             1,
             more,
         )
+
+    def _facts(self, values: Sequence[Any]) -> Facts:
+        return self._map.facts if self._judge is None else self._judge(*self._read(self._reads, values))
+
+    def _table_of_facts(self, log_map: LogMap) -> tuple[int, Table | None]:
+        """Where facts depend on one short value they are concluded once for each, and then looked up."""
+        judge = log_map.judge
+        if judge is None or len(self._reads) != 1 or not _SHORT.issuperset(log_map.reads.values()):
+            return 0, None
+        number, convert = self._reads[0]
+        return number, Table(lambda raw: judge(self._read_one(raw, convert)))
 
     def _native_name(self, name: str) -> str:
         return f"{self._prefix}{name}"
@@ -236,14 +251,12 @@ class Plan:
     def _more(self, values: Sequence[Any]) -> dict[str, FieldValue]:
         found = zip(self._keys, self._converts, self._pick(values), strict=True)
         try:
-            if self._only_empty:  # _is_empty, spelled out to save the calls
+            absent = self._absent
+            if absent is None:  # _is_empty, spelled out to save the calls
                 return {
                     key: convert(value) if convert else value for key, convert, value in found if value or value == 0
                 }
-            is_absent = self._is_absent
-            return {
-                key: convert(value) if convert else value for key, convert, value in found if not is_absent(value)
-            }
+            return {key: convert(value) if convert else value for key, convert, value in found if value not in absent}
         except _CANNOT_CONVERT:
             return self._more_one_by_one(values)
 
@@ -272,10 +285,8 @@ class Plan:
             return None
 
     def _protocol(self, raw: Any, more: dict[str, FieldValue]) -> str | None:
-        if self._is_absent(raw):
-            return None
-        protocol: str | None = _WORDS[raw]
-        if protocol is None:
+        protocol: str | None = self._words[raw]
+        if protocol is None and not self._is_absent(raw):
             more[self._native_name(self._map.protocol)] = _plain(raw)
         return protocol
 
@@ -338,7 +349,10 @@ def seconds(value: Any) -> float:
 
 def nanoseconds(value: Any) -> int:
     """A span in seconds as whole nanoseconds; raises as :func:`integer` does."""
-    return integer(round(float(value) * 1e9))
+    number = round(float(value) * 1e9)
+    if not -(1 << 63) <= number < 1 << 63:
+        raise ValueError("not a 64-bit integer")
+    return number
 
 
 def _port(value: Any) -> int | None:
@@ -361,7 +375,7 @@ def _word(value: Any) -> str | None:
 
 _ADDRESSES = Table(_address)
 _PORTS = Table(_port)
-_WORDS = Table(_word)
+_SHORT = frozenset((Kind.TEXT, Kind.INTEGER))
 _END_KINDS = (Kind.TEXT, Kind.INTEGER, Kind.TEXT, Kind.INTEGER)
 
 
