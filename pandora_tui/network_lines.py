@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pandora_core.detect.words import amount
 from pandora_core.model import Severity
 from pandora_tui.style import Role, cell_width, fit, glyphs, safe_text, severity_mark
 from pandora_tui.surveyor import DAYS, severity_of_bits
@@ -100,7 +101,7 @@ def note(picture: Picture, at_us: int | None, words: str = "") -> str:
     """For the top line: how large the graph is, and of when."""
     when = f"at {day_text(at_us)[5:16]}" if at_us is not None else f"to {day_text(picture.moment.at_us)[5:16]}"
     limit = f"only {words}  " if words else ""
-    return f"{limit}{when}  {len(picture.hosts):,} hosts  {len(picture.moves):,} moves"
+    return f"{limit}{when}  {amount(len(picture.hosts), 'host')}  {amount(len(picture.moves), 'move')}"
 
 
 def said(text: str, width: int) -> Line:

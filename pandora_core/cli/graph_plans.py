@@ -140,7 +140,8 @@ def what_if(data: Path | None, names: tuple[str, ...], named: tuple[str, ...], a
     ]
     words = [line for one in walks for line in one.words(seen.goals[:5] or None)]
     head = "\n".join(map(plain, lines))
-    emit(shape, as_json, lambda: "\n".join((head, "", _reaches(lost, seen), "", *map(plain, words))))
+    table_ = [_reaches(lost, seen), ""] if lost else []
+    emit(shape, as_json, lambda: "\n".join((head, "", *table_, *map(plain, words))))
 
 
 @click.command()

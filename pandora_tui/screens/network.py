@@ -386,7 +386,8 @@ class NetworkScreen(PandoraScreen):
         self._tell(lambda width, height: network_lines.paths_lines(picture, host, found, width, height))
 
     def _say_queued(self, job: Job) -> None:
-        self.notify(f"{job.id} {job.state.value} {job.reason}; 3 shows what comes of it", timeout=6)
+        state = f"{job.id} {job.state.value} {job.reason}".rstrip()
+        self.notify(f"{state}; 3 shows what comes of it", timeout=6)
 
     def _show_plans(self, _picture: Picture, _host: str, found: Proposals) -> None:
         self._clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 import textual
 from textual.pilot import Pilot
@@ -18,7 +19,7 @@ from pandora_tui.widgets.graph_canvas import GraphCanvas
 from tests.tui import networked, stored
 from tests.tui.networked import drawn
 from tests.tui.stored import shown, until
-from tests.unit.graph_samples import START_US, log_on
+from tests.unit.graph_samples import START_US, event, log_on
 
 NORMAL, WIDE = (80, 24), (160, 48)
 
@@ -135,6 +136,26 @@ async def test_only_log_ons_of_an_account_can_be_shown_and_all_again(tmp_path: P
         await pilot.press("f", *["backspace"] * len("nobody"), "enter")
         await until(pilot, lambda: "WS-2 → WS-7" in shown(app))
         assert len(screen.picture.pairs) == everything
+
+
+async def test_flows_join_hosts_where_one_asks_for_them(tmp_path: Path) -> None:
+    store = networked.fill(tmp_path)
+    flow = event(
+        START_US, "connection", "network", source_ip="10.0.0.3", destination_ip="10.0.0.9", destination_port=445
+    )
+    Writer(store).commit(
+        Batch(events=[event_tuple(9_000, 1, 0, 1, 1, msgspec.structs.replace(flow, dataset="zeek.conn"))])
+    )
+    app = networked.console(tmp_path)
+    async with app.run_test(size=WIDE) as pilot:
+        screen = await drawn(pilot)
+        assert screen.picture is not None
+        everything = len(screen.picture.pairs)
+        screen.action_only("smb flow")
+        await until(pilot, lambda: "only smb flow" in shown(app))
+        ends = [{screen.picture.hosts[one], screen.picture.hosts[other]} for one, other in screen.picture.pairs]
+        assert ends == [{"WS-2", "WS-8"}]
+        assert everything > 20
 
 
 async def test_a_click_on_a_host_chooses_it(tmp_path: Path) -> None:
