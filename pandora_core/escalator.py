@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from pandora_core.detect.assessment import ACTOR, Assessment, Figure, Outcome
+from pandora_core.detect.triage import CLOSED, Triage
 from pandora_core.errors import ConfigError, NotFoundError, PandoraError
-from pandora_core.model import Alert, Severity, iso
+from pandora_core.model import Alert, Severity, Verdict, iso
 from pandora_core.quantum.policy import (
     HIGH_RISK,
     Answer,
@@ -35,7 +36,7 @@ from pandora_core.store.escalations import Escalations
 from pandora_core.store.job_rows import Job, JobState, NewJob
 from pandora_core.store.jobs import Jobs
 from pandora_core.store.reader import Reader
-from pandora_core.store.rows import WAITING, Escalation
+from pandora_core.store.rows import WAITING, AlertDetail, Escalation
 from pandora_core.store.store import Store
 
 if TYPE_CHECKING:  # NumPy and the kernels are loaded when there is something to escalate
@@ -135,7 +136,10 @@ class Escalator:
             before = Before(Severity(newest.severity), newest.detections, newest.state == WAITING)
         if is_due(case, before, self._rules) is not None:
             return False
-        flows = self._flows_of(alert)
+        detail = self._reader.alert(alert.id)
+        if _is_done(detail.view.triage):
+            return False
+        flows = _flows_of(detail)
         decision = decide(
             case,
             before,
@@ -165,12 +169,6 @@ class Escalator:
         refused = _escalation(alert, self._model_hash, now_us, decision)
         said = Assessment(refused.key, outcome, decision.why, model=self._model_hash)
         self._escalations.refuse(refused, said, is_told=is_told)
-
-    def _flows_of(self, alert: Alert) -> list[int]:
-        """The flows among an alert's events, oldest first."""
-        from pandora_core.learn.flows import is_flow
-
-        return sorted(row.id for row in self._reader.alert(alert.id).events if is_flow(row.event))
 
     def _begin(self, alert: Alert, decision: Decision, model: TierModel, flows: Sequence[int], now_us: int) -> None:
         chosen = tuple(flows[-_most_flows(decision.backend, model) :])
@@ -294,14 +292,26 @@ class Escalator:
 
 
 def key_of(alert: Alert) -> str:
-    """What an escalation is of: an alert with exactly these detections."""
-    digest = hashlib.sha256("\n".join(sorted(alert.detection_ids)).encode()).hexdigest()
-    return f"{alert.id}:{digest[:16]}"
+    """What an escalation is of: an alert with exactly these detections, as severe as it is."""
+    words = [alert.severity.word, *sorted(alert.detection_ids)]
+    return f"{alert.id}:{hashlib.sha256('|'.join(words).encode()).hexdigest()[:16]}"
 
 
 def attempt_of(escalation: Escalation) -> Attempt:
     """What the policy counts of an escalation that became a job."""
     return Attempt(escalation.backend, escalation.begun_at_us, escalation.ended_at_us, escalation.is_good)
+
+
+def _is_done(triage: Triage) -> bool:
+    """Whether a person has settled it: nobody waits for another opinion."""
+    return triage.state == CLOSED or triage.verdict in (Verdict.FALSE_POSITIVE, Verdict.BENIGN)
+
+
+def _flows_of(detail: AlertDetail) -> list[int]:
+    """The flows among an alert's events, oldest first."""
+    from pandora_core.learn.flows import is_flow
+
+    return sorted(row.id for row in detail.events if is_flow(row.event))
 
 
 def _escalation(alert: Alert, model: str, now_us: int, decision: Decision) -> Escalation:

@@ -98,15 +98,14 @@ class Service:
         self._options = options
         self._sources: list[SourceRow] = []
         self._follower: Follower | None = None
-        self._due = {"scan": 0.0, "tell": 0.0, "retain": time.monotonic() + RETAIN_S}
+        self._due = {"scan": 0.0, "jobs": 0.0, "tell": 0.0, "retain": time.monotonic() + RETAIN_S}
 
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop; the batch in hand is finished first."""
         while not stop.is_set():
             if self._is_due("scan", self._options.scan_s):
                 self._look()
-                self._options.escalate()
-                self._options.run_queue()
+                self._see_to_jobs()
             busy = self._engine.step() > 0
             if self._is_due("retain", RETAIN_S):
                 self._retain()
@@ -141,13 +140,23 @@ class Service:
         started = time.monotonic()
         try:
             follower = self._engine.follow([SourceSpec(p, request.format) for p in request.patterns], follow=False)
-            skipped = _drain(self._engine, follower, self._tell)
+            skipped = _drain(self._engine, follower, self._go_on_meanwhile)
             self._engine.unfollow(follower)
         except PandoraError as error:
             self._writer.set_import(request.id, "failed", str(error))
             return
         done = summary(self._engine.tally.since(before), self._reader, skipped, time.monotonic() - started)
         self._writer.set_import(request.id, "done", msgspec.json.encode(done).decode())
+
+    def _go_on_meanwhile(self) -> None:
+        """What must not wait for the end of a long import."""
+        if self._is_due("jobs", self._options.scan_s):
+            self._see_to_jobs()
+        self._tell()
+
+    def _see_to_jobs(self) -> None:
+        self._options.escalate()
+        self._options.run_queue()
 
     def _tell(self) -> None:
         if self._is_due("tell", TELL_S):

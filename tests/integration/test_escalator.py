@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,14 @@ from pandora_core import bootstrap
 from pandora_core.config import Settings
 from pandora_core.detect.assessment import ACTOR, Outcome
 from pandora_core.errors import ConfigError
-from pandora_core.model import HOUR_US, Severity
+from pandora_core.escalator import key_of
+from pandora_core.model import HOUR_US, ActionKind, Severity
 from pandora_core.quantum.jobs import KernelWork, payload_of
 from pandora_core.quantum.policy import Rules
 from pandora_core.quantum.tier_card import FOLDER
 from pandora_core.store.job_rows import JobFilter, JobState
+from pandora_core.store.operator import Operator
+from pandora_core.store.writer import Batch
 
 
 @pytest.fixture
@@ -211,6 +215,30 @@ def test_consent_that_is_withdrawn_ends_what_waits_for_ibm(scene: Scene) -> None
     (found,) = scene.assessments(alert.id)
     assert "withdrawn" in found.why
     assert scene.jobs.get(job.id).state is JobState.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [(ActionKind.CLOSE, ""), (ActionKind.VERDICT, "false positive"), (ActionKind.VERDICT, "benign")],
+)
+def test_an_alert_that_a_person_has_settled_is_not_escalated(scene: Scene, kind: ActionKind, value: str) -> None:
+    alert = scene.alert(flow(1))
+    Operator(scene.store, "ann", "here").act(alert.id, kind, value, at_us=1)
+    scene.escalator().tend()
+    assert scene.jobs.open_jobs() == []
+    assert scene.assessments(alert.id) == []
+
+
+def test_an_alert_that_is_worse_with_the_same_detections_is_asked_about_again(scene: Scene) -> None:
+    alert = scene.alert(flow(1), points=75.0)
+    worse = replace(alert, severity=Severity.CRITICAL, risk=95.0)
+    assert key_of(worse) != key_of(alert)
+    scene.escalator().tend()
+    scene.run(scene.job())
+    scene.escalator().tend()
+    scene.writer.commit(Batch(alerts=[worse]))
+    scene.escalator().tend()
+    assert scene.job().subject == alert.id
 
 
 def test_an_alert_without_flows_is_not_escalated_and_says_so_once(scene: Scene) -> None:
