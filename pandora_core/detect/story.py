@@ -21,6 +21,9 @@ TOLD_WHOLE_RISK = 75.0
 LOOKING_ROUND = ("reconnaissance", "discovery")
 """Of who looks round it is always asked what came before and after: it began unseen, and is done for something."""
 
+HIDING_SHARE = 0.4
+"""An incident is about something switched off if so much of its evidence is; less is part of any session."""
+
 APART_US = 30 * SECOND_US
 AROUND_US = HOUR_US
 """What came before is the last alert at least half a minute before the first sign, and at most an hour."""
@@ -56,13 +59,13 @@ def around(incident: Incident, detections: Sequence[Detection]) -> Around:
     """What a story wants to know of the time around the incident.
 
     A grave one is told with what led to it and what followed, and so is one that is about looking round. Of one that
-    is about nothing so much as something switched off it is asked what followed: nobody does that for its own sake.
+    is mostly about something switched off it is asked what followed: nobody does that for its own sake.
     """
     first_us, last_us = incident.first_seen_us, incident.last_seen_us
     strongest = max(detections, key=lambda d: (d.points, -d.first_seen_us, d.id))
     tactic = risk.group_of(strongest)[1]
     is_told_whole = incident.risk >= TOLD_WHOLE_RISK or tactic in LOOKING_ROUND
-    is_hiding = tactic == "defense-evasion" and _is_most(incident, strongest)
+    is_hiding = tactic == "defense-evasion" and _is_much(incident, strongest)
     return Around(
         (first_us - AROUND_US, first_us - APART_US) if is_told_whole else None,
         (last_us + APART_US, last_us + AROUND_US) if is_told_whole or is_hiding else None,
@@ -98,10 +101,10 @@ def tell(incident: Incident, detections: Sequence[Detection], beside: Sequence[S
     return sorted([*lines, *(line for line in beside if line.event_id not in shown)], key=lambda line: line.at_us)
 
 
-def _is_most(incident: Incident, detection: Detection) -> bool:
-    """Whether half of an incident's evidence or more is of the kind of one detection."""
+def _is_much(incident: Incident, detection: Detection) -> bool:
+    """Whether a good part of an incident's evidence is of the kind of one detection."""
     parts = {part.detection_id: part.points for part in incident.contributions}
-    return 2 * parts.get(detection.id, 0.0) >= math.fsum(parts.values())
+    return parts.get(detection.id, 0.0) >= HIDING_SHARE * math.fsum(parts.values())
 
 
 class _Candidate(NamedTuple):
