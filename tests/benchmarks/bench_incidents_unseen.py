@@ -1,8 +1,8 @@
 """Measures how incidents fare on companies that nobody developed with: left out, disturbed, or put together.
 
 Run with ``python -m tests.benchmarks.bench_incidents_unseen FOLDER [--left-out] [--disturbed] [--mixed SEEDS]``, a
-folder with AIT tables called ``COMPANY_alerts.txt``; the rules and the columns are those of ``bench_incidents``. Floods
-are thinned first: two alerts of a rule and host in five minutes are kept, which changes no visit.
+folder with AIT tables called ``COMPANY_alerts.txt``; the rules and the columns are those of ``bench_incidents``.
+Floods are thinned first: two alerts of a rule and host in five minutes are kept, which changes no visit.
 
 ``--left-out`` chooses the constants for each company on the three others, and says what they show of it.
 ``--disturbed`` loses a tenth of the lines, sets the clock by hours, or gives the hosts other names, ten times each.
