@@ -231,8 +231,8 @@ def place_of(host: str) -> str:
 
 
 def is_name(text: str) -> bool:
-    """Whether a text can be a host's name: not empty, not a dash, not an address."""
-    return text not in ("", "-") and not text.isspace() and not is_address(text)
+    """Whether a text can be a host's name: not empty, a dash or the word that null session tools send, no address."""
+    return text not in ("", "-", "NULL") and not text.isspace() and not is_address(text)
 
 
 @lru_cache(maxsize=65_536)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pandora_core.detect.names import MAX_ALIASES, Names, machine_of, place_of, short_name, user_name
+from pandora_core.detect.names import MAX_ALIASES, Names, is_name, machine_of, place_of, short_name, user_name
 from pandora_core.model import EntityRef, Event
 from tests.unit.streams import at, lease, own_connection, ssh, windows_logon
 
@@ -191,3 +191,9 @@ def test_of_too_many_addresses_a_host_keeps_those_told_last_and_says_which_is_go
         names.state(f"10.0.0.{number}", "WS-5", number)
     assert "10.0.0.0" in names.state("10.0.1.1", "WS-5", 99)
     assert names.aliases("10.0.1.1") == {f"10.0.0.{number}" for number in range(1, MAX_ALIASES)}
+
+
+@pytest.mark.parametrize("text", ["", "-", " ", "NULL", "10.0.0.5", "::1"])
+def test_what_stands_for_no_name_is_none(text: str) -> None:
+    assert not is_name(text)
+    assert is_name("WS-5")
