@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,7 @@ def outside(number: int) -> str:
 
 
 def call(number: int, source: str, destination: str, outcome: str = "success", sent: int = 9_000) -> Event:
-    more = {"source.bytes": sent, "destination.bytes": 400, "source.packets": 1, "destination.packets": 1}
+    more: dict[str, Any] = {"source.bytes": sent, "destination.bytes": 400, "source.packets": 1, "destination.packets": 1}
     return connection(START_US + number * SECOND_US, source, destination, 443, outcome=outcome, **more)
 
 
