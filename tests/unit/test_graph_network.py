@@ -248,3 +248,21 @@ def test_a_flood_of_flows_forgets_no_log_on(monkeypatch: pytest.MonkeyPatch) -> 
     kinds = [edge.kind for edge in graph.at().edges]
     assert kinds.count("network log-on") == 1
     assert 1 <= kinds.count("ssh flow") <= 10
+
+
+@pytest.mark.parametrize("written", ["FS-1", "fs-1", "FS-1.corp.example", "fs-1.CORP.EXAMPLE"])
+def test_a_host_is_one_however_its_name_is_written(written: str) -> None:
+    moment = graph_of(
+        [log_on(START_US, "10.0.0.5", "FS-1", "ann"), log_on(START_US + 1, "10.0.0.5", written, "ann")]
+    ).at()
+    assert len(moment.edges) == 1
+    assert moment.edges[0].count == 2
+
+
+def test_a_dhcp_lease_tells_whose_log_on_it_was() -> None:
+    lease = event(
+        START_US, "dhcp-lease", "network",
+        more={"client.assigned_ip": "10.0.0.5", "client.hostname": "WS-5"},
+    )  # fmt: skip
+    (edge,) = graph_of([lease, log_on(START_US + 1, "10.0.0.5", "FS-1", "ann")]).at().edges
+    assert edge.source == "WS-5"

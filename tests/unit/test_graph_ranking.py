@@ -164,6 +164,36 @@ def test_late_lines_and_wrong_clocks_leave_the_ranking_as_it_is(seed: int) -> No
     assert [chain.words for chain in crooked.chains] == [chain.words for chain in straight.chains]
 
 
+def nameless(one: Event) -> Event:
+    return msgspec.structs.replace(one, source_domain=None)
+
+
+def behind_one_address(one: Event) -> Event:
+    return msgspec.structs.replace(one, source_ip="10.99.0.1") if one.source_ip and one.source_domain else one
+
+
+def renamed(one: Event) -> Event:
+    """Another name for one machine, and a new one with the old one's address, from the eighth day on."""
+    new = {"WS-5": "PC-5", "WS-5$": "PC-5$"}
+    if one.at_us < START_US + 8 * DAY_US:
+        return one
+    fields = ("host", "user", "source_domain")
+    return msgspec.structs.replace(
+        one, **{field: new.get(getattr(one, field), getattr(one, field)) for field in fields}
+    )
+
+
+@pytest.mark.parametrize("spoil", [nameless, renamed])
+def test_without_names_of_sources_or_with_hosts_renamed_the_intruder_comes_first(spoil: Any) -> None:
+    first = ranked([spoil(one) for one in [*office(), *intrusion()]]).moves[:2]
+    assert {(one.move.target, one.move.user) for one in first} == {("WS-7", "boss"), ("DB-1", "boss")}
+
+
+def test_behind_a_translator_what_no_one_there_did_before_comes_first() -> None:
+    first = ranked([behind_one_address(one) for one in [*office(), *intrusion()]]).moves[0]
+    assert (first.move.target, first.move.user) == ("WS-7", "boss")
+
+
 def move(source: str, target: str, at_h: float, user: str = "ann") -> Move:
     at_us = START_US + int(at_h * HOUR_US)
     return Move(source, target, user, ("network log-on",), at_us, at_us, 1, (at_us // HOUR_US,), is_elevated=False)
