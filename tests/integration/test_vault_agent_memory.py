@@ -24,7 +24,7 @@ from pandora_core.vault.keyfile import KeyFile
 from pandora_core.vault.keyring import ItemType
 from pandora_core.vault.protocol import Changes, Draft
 from pandora_core.vault.secret import Secret
-from pandora_core.vault.secret_sources import passphrase_secret
+from pandora_core.vault.secret_sources import passphrase_secret, read_secret_file
 from pandora_core.vault.slots import Credentials
 from pandora_core.vault.vault import Vault
 
@@ -109,7 +109,11 @@ def work_with(place: Place, tmp_path: Path) -> None:
     client.history("ibm-quantum")
     client.audit()
     client.remove_slot(slot.id)
+    client.make_signer("signs")
+    client.sign("signs", b"message", b"a context")
     client.rekey("epoch")
+    with read_secret_file(place.key_file, exact=True) as key_file:
+        client.rekey("master", [Way(key_file=key_file)])
     client.witness()
     assert client.verify().sound
 
@@ -138,6 +142,8 @@ def test_after_locking_no_key_and_no_value_is_in_the_agents_memory(place: Place,
         "new value": NEW_VALUE,
         "deposited value": DEPOSITED,
     }
+    with place.client.get("signs") as opened:
+        patterns["seed that signs"] = opened.value("seed").reveal()
     gc.collect()
     pid = place.agent_pid()
     unlocked = copies_in(pid, patterns)
@@ -145,6 +151,7 @@ def test_after_locking_no_key_and_no_value_is_in_the_agents_memory(place: Place,
     locked = copies_in(pid, patterns)
     # OpenSSL leaves copies of an ML-DSA seed in memory that it freed; docs/operations.md says so.
     assert locked.pop("SIGNING_SEED") <= 2
+    assert locked.pop("seed that signs") <= 2
     assert locked == dict.fromkeys(locked, 0)
     held = {"master key", "KEK", "INDEX_KEY", "AUDIT_KEY", "RECIPIENT_SEED", "BUNDLE_SEED"}
     assert all(unlocked[name] >= 1 for name in held)
