@@ -155,6 +155,7 @@ def suppression(found: Suppression) -> Shape:
         "entity": wish.entity or None,
         "detector": wish.detector or None,
         "title": wish.title or None,
+        "peer": wish.peer or None,
         "reason": wish.reason,
         "until": iso(wish.until_us),
         "actor": found.actor,

@@ -22,6 +22,7 @@ def suppress() -> None:
 @click.option("--entity", default="", help="host:NAME, user:NAME or address:IP; * stands for anything.")
 @click.option("--detector", default="", help="A detector's name, e.g. scan.")
 @click.option("--title", default="", help="What a detection says, e.g. '*Nessus*'.")
+@click.option("--peer", default="", help="The other side, e.g. 203.0.113.*: all that a detection names must fit.")
 @click.option("--reason", required=True, help="Why; whoever comes after you reads it.")
 @click.option("--days", type=click.IntRange(1, 3650), help="For so many days from the newest event on.")
 @click.option("--until", metavar="TIME", help="Until this event time (ISO 8601, UTC unless it says otherwise).")
@@ -32,6 +33,7 @@ def add(
     entity: str,
     detector: str,
     title: str,
+    peer: str,
     reason: str,
     days: int | None,
     until: str | None,
@@ -39,7 +41,7 @@ def add(
 ) -> None:
     """Suppress what fits all that is given; detections are kept, but count for nothing."""
     with bootstrap.opened(data) as store:
-        wish = Wish(reason, _until_us(data, days, until), entity, detector, title)
+        wish = Wish(reason, _until_us(data, days, until), entity, detector, title, peer)
         done = bootstrap.operator_of(store).suppress(wish, at_us=bootstrap.now_us())
     emit(
         shapes.action(done), as_json, lambda: f"suppression {done.id}, until {iso(wish.until_us)[:16]} UTC: {reason}"
@@ -88,7 +90,7 @@ def _table(found: tuple[Suppression, ...]) -> str:
     rows = [
         (
             one.id,
-            " ".join(filter(None, (one.wish.entity, one.wish.detector, one.wish.title))),
+            " ".join(filter(None, (one.wish.entity, one.wish.detector, one.wish.title, one.wish.peer))),
             iso(one.wish.until_us)[:16],
             one.actor,
             one.wish.reason,

@@ -283,17 +283,25 @@ BY_DETECTOR = {
         ),
         (_WHO, _HERE),
     ),
-    "host-signs": _Way(
-        (
-            "Which program did it, started by what and by whom? Follow the parents.",
-            "Did the same happen on other hosts?",
-        ),
-        (_HERE, _WHO),
-    ),
 }
 """How to go on, by the detector's name."""
 
 BY_TACTIC = {
+    "reconnaissance": _Way(
+        ("Who looked, and what answered?", "What did the same source try afterwards?"),
+        (_PEER, _Ask("what this host did afterwards", _own, after_h=6)),
+    ),
+    "initial-access": _Way(
+        (
+            "Did it get in: is there a new process, file, log-on or connection out on the target since then?",
+            "Who else was sent or offered the same?",
+        ),
+        (_Ask("what this host did afterwards", _own, after_h=6), _PEER),
+    ),
+    "collection": _Way(
+        ("What was gathered, whose was it, and where does it lie?", "Did it leave: look for uploads since then."),
+        (_Ask("what this host did afterwards", _own, after_h=_DAY_H), _WHO),
+    ),
     "execution": _Way(
         (
             "Which program ran it, and what did it start in turn?",
@@ -346,4 +354,10 @@ BY_TACTIC = {
 }
 """How to go on where a detector has no way of its own, by the leading tactic."""
 
-_ANY = _Way(("What else happened on this host at that time?", "Who was logged on?"), (_HERE, _WHO))
+_ANY = _Way(
+    (
+        "Which program did it, started by what and by whom? Follow the parents.",
+        "Did the same happen on other hosts?",
+    ),
+    (_HERE, _WHO),
+)

@@ -10,16 +10,21 @@ import msgspec
 
 from pandora_core.detect.behaviour import Fired
 from pandora_core.detect.triage import effective
-from pandora_core.model import Action, ActionKind, iso
+from pandora_core.model import Action, ActionKind, Detection, iso
+
+MAX_RELATED = 8
+"""So many other sides a detection lists at most."""
 
 SUBJECT = "suppressions"
 """The subject of all actions that suppress, and of those that undo them."""
 
 
 class Wish(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What an operator writes into the action: at least one of entity, detector and title, with ``*`` for anything.
+    """What an operator writes into the action: at least one of entity, detector, title and peer, ``*`` for anything.
 
-    ``until_us`` is event time: what happens from then on is heard of again.
+    ``peer`` is the other side: an address or host (a domain stands in the title). Every one that a detection names must
+    fit, so that nothing hides behind a harmless one. ``until_us`` is event time: what happens from then on is heard of
+    again.
     """
 
     reason: str
@@ -27,10 +32,11 @@ class Wish(msgspec.Struct, frozen=True, omit_defaults=True):
     entity: str = ""
     detector: str = ""
     title: str = ""
+    peer: str = ""
 
     def is_empty(self) -> bool:
         """Whether it would suppress everything."""
-        return not (self.entity or self.detector or self.title)
+        return not (self.entity or self.detector or self.title or self.peer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,7 @@ class Suppression:
             and _fits(wish.entity, str(detection.entity))
             and _fits(wish.detector, detection.detector)
             and _fits(wish.title, detection.title)
+            and _fits_all(wish.peer, detection)
         )
 
 
@@ -84,6 +91,16 @@ def suppressed(fired: Fired, suppressions: Sequence[Suppression]) -> Fired:
 
 def _fits(pattern: str, text: str) -> bool:
     return not pattern or fnmatchcase(text.casefold(), pattern.casefold())
+
+
+def _fits_all(pattern: str, detection: Detection) -> bool:
+    """Whether all other sides of a detection fit; of one that lists as many as it can there may be more."""
+    if not pattern:
+        return True
+    own = detection.entity.name
+    named = {ref.name for ref in detection.related if ref.kind != "user"}
+    peers = named or {host for host in detection.hosts if host != own}
+    return 0 < len(peers) < MAX_RELATED and all(_fits(pattern, peer) for peer in peers)
 
 
 def _wish_of(action: Action) -> Wish | None:

@@ -11,10 +11,11 @@ from click.testing import CliRunner
 from pandora_core.cli.main import root
 from pandora_core.detect.next_steps import BY_DETECTOR, BY_TACTIC, MAX_PIVOTS, next_steps, next_steps_of
 from pandora_core.detect.pipeline import BUILT_IN
+from pandora_core.detect.signs.book import BOOK
 from pandora_core.model import Detection, EntityRef
 
 MADE = {getattr(maker, "name", "") for maker in BUILT_IN} | {"success-after-failures"}
-NAMES = sorted(MADE - {""})
+NAMES = sorted(MADE - {"", "host-signs"})
 MOVE = Detection(
     "d1", "first-logon", EntityRef("host", "ws-5"), 10**15, 10**15, 1, 45.0, "a move", (),
     tactics=("lateral-movement",), hosts=("ws-5", "ws-6"), users=("eve",),
@@ -26,6 +27,14 @@ MOVE = Detection(
 def test_every_detector_says_what_to_check_next(name: str) -> None:
     assert 2 <= len(BY_DETECTOR[name].checks) <= 3
     assert next_steps(replace(MOVE, detector=name)).pivots
+
+
+@pytest.mark.parametrize("tactic", sorted({tactic for sign in BOOK.by_name.values() for tactic in sign.tactics[:1]}))
+def test_every_sign_says_what_to_check_next_of_its_own_tactic(tactic: str) -> None:
+    steps = next_steps(replace(MOVE, detector="host-signs", tactics=(tactic,)))
+    assert steps.checks == BY_TACTIC[tactic].checks
+    assert 2 <= len(steps.checks) <= 3
+    assert steps.pivots
 
 
 @pytest.mark.parametrize("name", [*BY_DETECTOR, *BY_TACTIC])

@@ -51,6 +51,26 @@ def test_what_does_not_fit_or_comes_after_the_end_counts(wish: Wish) -> None:
     assert counted(action(1, wish)) == 50
 
 
+BACKUP = EntityRef("address", "203.0.113.5")
+
+
+@pytest.mark.parametrize(
+    ("related", "is_heard"),
+    [
+        ((BACKUP,), False),
+        ((BACKUP, EntityRef("address", "203.0.113.6")), False),
+        ((BACKUP, EntityRef("address", "198.51.100.7")), True),
+        ((), True),
+        (tuple(EntityRef("address", f"203.0.113.{n}") for n in range(8)), True),
+    ],
+    ids=["the one", "all of many", "one of two", "nobody", "perhaps more"],
+)
+def test_an_allowed_peer_hides_only_what_has_no_other(related: tuple[EntityRef, ...], is_heard: bool) -> None:
+    upload = SCAN._replace(detection=replace(SCAN.detection, detector="upload", related=related))
+    found = suppressed(upload, suppressions_of([action(1, Wish("backup", 6, peer="203.0.113.*"))]))
+    assert (found.detection.points > 0) is is_heard
+
+
 def test_what_fired_before_it_was_said_keeps_its_points() -> None:
     assert counted(action(1, Wish("ours", 6, detector="scan"), event_id=7)) == 50
     assert counted(action(1, Wish("ours", 6, detector="scan"), event_id=6)) == 0
