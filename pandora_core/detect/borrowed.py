@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from pandora_core.detect.addresses import is_address
 from pandora_core.detect.behaviour import Context, Route
 from pandora_core.detect.exposure import is_stranger
 from pandora_core.detect.logons import is_guess
@@ -70,6 +71,8 @@ class Borrowed(Session, kw_only=True, gc=False):
     targets: dict[str, None] = msgspec.field(default_factory=dict)
     homes: tuple[tuple[int, str], ...] = ()
     owners: tuple[tuple[int, str], ...] = ()
+    host: str = ""
+    """Whose owners these are, where the desk is known by name and not only by its address."""
 
 
 class BorrowedAccounts(SessionBehaviour):
@@ -122,14 +125,23 @@ class BorrowedAccounts(SessionBehaviour):
         for session in self._borrowed.of(pair):
             self._count_failures(pair, session)
 
+    def renamed(self, place: str) -> None:
+        """The name of a place is known now: whose desk it is may be too."""
+        super().renamed(place)
+        for _, user in self._accounts.first_users(place):
+            pair = Pair(place, user)
+            for session in self._borrowed.of(pair):
+                if not session.fired_event_id and session.first_events:
+                    self._judge(pair, session, session.first_events[0][1])
+
     def _used(self, pair: Pair, event_id: int, event: Event) -> None:
         self._places.add(pair.user, pair.place, event.at_us)
         self._accounts.add(pair.place, pair.user, event.at_us)
-        homes = _others(self._places, pair.user, pair.place, event.at_us, MAX_HOMES)
-        owners = _others(self._accounts, pair.place, pair.user, event.at_us, MAX_OWNERS)
-        if not self._borrowed.of(pair) and not (homes and owners):
+        homes = self._homes(pair, event.at_us)
+        if not self._borrowed.of(pair) and not homes:
             return
         session = self._borrowed.at(pair, event.at_us)
+        session.homes = session.homes or homes
         session.count += event.count
         session.remember(event_id, event.at_us)
         if target := target_of(event):
@@ -139,11 +151,28 @@ class BorrowedAccounts(SessionBehaviour):
         self._count_failures(pair, session)
         if session.fired_event_id:
             self._borrowed.mark(pair, session)
-        elif homes and owners:
-            session.homes, session.owners = homes, owners
-            for _, place in homes:
+        elif session.homes:
+            self._judge(pair, session, event_id)
+
+    def _homes(self, pair: Pair, at_us: int) -> tuple[tuple[int, str], ...]:
+        """Where an account was at home the day before; nothing if it was at this place, unless as another host."""
+        homes = _others(self._places, pair.user, "", at_us, MAX_HOMES)
+        host = self._names.entity_at(pair.place, at_us)
+        here = [since_us for since_us, place in homes if place == pair.place]
+        return homes if all(self._names.entity_at(pair.place, since_us) != host for since_us in here) else ()
+
+    def _judge(self, pair: Pair, session: Borrowed, event_id: int) -> None:
+        """Whether the desk is others': by its name, where that is known, else by its address."""
+        host = self._names.entity_at(pair.place, session.first_us)
+        name = place_of(host.name) if host.kind == "host" and is_address(pair.place) else ""
+        by_name = _others(self._accounts, name, pair.user, session.first_us, MAX_OWNERS) if name else ()
+        owners = by_name or _others(self._accounts, pair.place, pair.user, session.first_us, MAX_OWNERS)
+        if owners:
+            session.owners, session.host = owners, name if by_name else ""
+            for _, place in session.homes:
                 self._borrowed.show(pair, session, place)
-            self._borrowed.fire(pair, session, event_id, event.at_us, self.name, *pair, session.first_us)
+            at_us = session.first_us
+            self._borrowed.fire(pair, session, event_id, at_us, self.name, *pair, session.first_us)
 
     def _count_failures(self, pair: Pair, session: Borrowed) -> None:
         """Failures shortly before the first use, as the log tells that has most of them."""
@@ -197,6 +226,8 @@ class BorrowedAccounts(SessionBehaviour):
         """Whether the place is the account's own host under a new address, or was another host before."""
         host = self._names.entity_at(pair.place, session.first_us)
         is_own = any(self._names.entity_at(place, since_us) == host for since_us, place in session.homes)
+        if session.host:
+            return is_own or place_of(host.name) != session.host
         return is_own or all(self._names.entity_at(pair.place, since_us) != host for since_us, _ in session.owners)
 
 

@@ -53,7 +53,7 @@ _TECHNIQUES = {_REMOTE_DESKTOP: "T1021.001", _SSH: "T1021.004"}
 _EVENTS_SHOWN = 6
 _ELEVATED = ("%%1842", "Yes")
 _AT_HOME = "the account is at home there: it was seen there first, the day before"
-_MANY_COME = "many hosts log on there, without administrator rights like this one"
+_MANY_COME = "many hosts log on there, and this one had no administrator rights"
 _TOLD_TWICE = "nothing new: the server's own log tells of it"
 _ANOTHER_ADDRESS = "nothing new: the same host had logged on there before, under another address"
 

@@ -73,3 +73,27 @@ def test_an_address_that_changed_hands_means_nothing() -> None:
     (found,) = borrowed([*leases, *SETTLED, moved, windows_logon(LATER_US, ALICES, user="bob")])
     assert found.points == 0
     assert found.reasons[-1] == "nothing new: an address changed hands"
+
+
+def at_the_desk(at_us: int, host: str, user: str) -> Event:
+    return windows_logon(at_us, None, host, user, kind=2)
+
+
+def test_a_desk_is_known_by_its_name_though_its_address_is_new() -> None:
+    seated = [at_the_desk(START_US, "WS-A", "alice"), at_the_desk(START_US, "WS-B", "bob")]
+    leases = [lease(START_US, "WS-A", ALICES), lease(START_US, "WS-B", BOBS)]
+    moved = lease(LATER_US - MINUTE_US, "WS-A", OTHER)
+    (found,) = borrowed([*leases, *seated, moved, windows_logon(LATER_US, OTHER, user="bob")])
+    assert (found.entity.name, found.points) == ("WS-A", POINTS)
+    assert found.title == "bob's account used at the desk of alice"
+    late = borrowed([*leases, *seated, windows_logon(LATER_US, OTHER, user="bob"), moved])
+    assert [(one.entity, one.points, one.reasons) for one in late] == [(found.entity, found.points, found.reasons)]
+
+
+def test_the_address_that_ones_own_desk_had_before_is_no_home() -> None:
+    seated = [at_the_desk(START_US, "WS-A", "alice"), at_the_desk(START_US, "WS-B", "bob")]
+    leases = [lease(START_US, "WS-A", ALICES), lease(START_US, "WS-B", BOBS)]
+    before = windows_logon(START_US + MINUTE_US, BOBS, user="bob")
+    moved = lease(LATER_US - MINUTE_US, "WS-A", BOBS)
+    (found,) = borrowed([*leases, *seated, before, moved, windows_logon(LATER_US, BOBS, user="bob")])
+    assert (found.entity.name, found.points) == ("WS-A", POINTS)
