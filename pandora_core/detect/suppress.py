@@ -22,9 +22,9 @@ SUBJECT = "suppressions"
 class Wish(msgspec.Struct, frozen=True, omit_defaults=True):
     """What an operator writes into the action: at least one of entity, detector, title and peer, ``*`` for anything.
 
-    ``peer`` is the other side: an address or host (a domain stands in the title). Every one that a detection names must
-    fit, so that nothing hides behind a harmless one. ``until_us`` is event time: what happens from then on is heard of
-    again.
+    ``peer`` is the other side: an address or host (a domain stands in the title). Every one that a detection names
+    must fit, so that nothing hides behind a harmless one. ``until_us`` is event time: what happens from then on is
+    heard of again.
     """
 
     reason: str
