@@ -139,9 +139,10 @@ class Casebook:
         """
         file = self._files.pop(ref, None)
         if file is None:
-            file = EntityFile(ref, self._writer.fired_of(ref))
+            known = self._writer.fired_of(ref)
+            file = EntityFile(ref, known)
             file.judge(self._dismissed, self._closed, self._assessed)
-            file.recall(self._writer.alerts_of(ref))
+            file.recall(self._writer.alerts_of(ref) if known else ())
             self._home.update(dict.fromkeys(file.fired, ref))
         self._files[ref] = file
         return file
