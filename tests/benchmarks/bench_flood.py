@@ -95,8 +95,12 @@ def report(kind: str, samples: list[Sample], store: Path) -> None:
         upto = [sample.megabytes for sample in samples if sample.events <= last * tenths / 10]
         grown.append(max(upto, default=start) - start)
     size, seconds = snapshot_of(store)
+    print(f"{kind}: {last:,} events; {start:.0f} MB at the start, most over it by tenths:", *map(round, grown), "MB")
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"    snapshot {size / 1e6:.1f} MB, {seconds:.2f} s of the processor; most resident so far {peak:.0f} MB")
+    print(
+        f"    snapshot {size / 1e6:.1f} MB, {seconds:.2f} s of the processor; most resident so far {peak:.0f} MB",
+        flush=True,
+    )
 
 
 def snapshot_of(store: Path) -> tuple[int, float]:
