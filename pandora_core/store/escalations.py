@@ -67,14 +67,18 @@ class Escalations:
             connection.execute(delete(schema.counters).where(schema.counters.c.name == _PLACE))
 
     def candidates(self, least_risk: float) -> Candidates:
-        """Alerts of at least this risk that changed since :meth:`seen`; the first call only finds where to begin."""
+        """Alerts of at least this risk that changed since :meth:`seen` and since they were last decided about; the
+        first call only finds where to begin.
+        """
         c = schema.alerts.c
         with self._store.reading() as connection:
             upto = _counter(connection, "change") or 0
             since = _counter(connection, _PLACE)
             if since is None or since >= upto:
                 return Candidates([], upto, since is not None)
-            statement = select(c.body).where(c.change > since, c.risk >= least_risk).order_by(c.risk.desc(), c.id)
+            is_decided = select(_t.key).where(_t.alert_id == c.id, _t.change > c.change).exists()
+            statement = select(c.body).where(c.change > since, c.risk >= least_risk, ~is_decided)
+            statement = statement.order_by(c.risk.desc(), c.id)
             decode = msgspec.json.Decoder(Alert).decode
             return Candidates([decode(body) for body in connection.execute(statement).scalars()], upto, True)
 

@@ -97,6 +97,16 @@ def test_candidates_begin_where_the_model_came_into_use_and_come_worst_first(des
     assert desk.candidates(70).alerts == []
 
 
+def test_an_alert_that_was_decided_about_is_no_candidate_until_it_changes(desk: Escalations, store: Store) -> None:
+    desk.use("model")
+    desk.seen(desk.candidates(0).upto)
+    Writer(store).commit(Batch(alerts=[alert("A-1", 90), alert("A-2", 80)]))
+    desk.begin(escalation(), NEW)
+    assert [each.id for each in desk.candidates(0).alerts] == ["A-2"]
+    Writer(store).commit(Batch(alerts=[alert("A-1", 95)]))
+    assert [each.id for each in desk.candidates(0).alerts] == ["A-1", "A-2"]
+
+
 def test_switching_off_forgets_the_place(desk: Escalations, store: Store) -> None:
     desk.use("model")
     desk.seen(desk.candidates(0).upto)

@@ -396,3 +396,14 @@ def test_the_settings_reach_the_policy(tmp_path: Path) -> None:
     assert bootstrap.rules_of(changed) == Rules(
         is_on=False, backend="ibm", ibm_consent=True, air_gapped=True, deadline_s=7, per_hour=3, uncertain_points=9
     )
+
+
+def test_a_flood_of_alerts_is_decided_about_pass_by_pass_and_none_is_forgotten(scene: Scene) -> None:
+    alerts = [scene.alert(flow(number), name=f"ws-{number}") for number in range(60)]
+    for _ in range(2):
+        scene.escalator(per_hour=2).tend()
+    decided = [each for each in alerts if scene.escalations.newest_of(each.id)]
+    assert len(decided) == 50
+    scene.escalator(per_hour=2).tend()
+    assert len(scene.jobs.open_jobs()) == 2
+    assert sum(bool(scene.assessments(each.id)) for each in alerts) == 58
