@@ -121,7 +121,7 @@ class NovelFlows(SessionBehaviour):
             return
         try:
             found = self._screen.find(block.numbers, block.words(), is_open)
-        except (ValueError, ArithmeticError, MemoryError):
+        except (ValueError, LookupError, ArithmeticError, MemoryError):
             log.exception("the novelty tier cannot screen flows with model %s, and is off", self._model)
             self._screen = None
             return
