@@ -1,8 +1,9 @@
 """Owns the making of a model from a table: rehearsals, the scale of evidence, the threshold, the final fit.
 
-Each rehearsal leaves out a share of all rows *and* all rows of some attack types. The benign rows left out give each
-member's scale of evidence; the attacks left out, known and new ones, say where the threshold does best. So scale,
-threshold and probability come from training rows alone, and from rows that the members had not seen.
+Each rehearsal leaves out a share of all rows *and* all rows of some attack types and of some rare kinds of benign
+traffic. The benign rows left out give each member's scale of evidence; the attacks left out, known and new ones, say
+where the threshold does best. So scale, threshold and probability come from training rows alone, and from rows that
+the members had not seen, a few of them of kinds that they had not seen either: what is new is not always an attack.
 """
 
 from __future__ import annotations
@@ -31,6 +32,12 @@ _RATES = (0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05)
 
 _NEARLY = 0.01
 """So much less F1 in rehearsal is given for a more lenient threshold."""
+
+_STRANGE = 0.05
+"""So many of the benign rows to come are taken to be of kinds that training did not have."""
+
+_RARE = 0.05
+"""A kind of benign traffic (its words together) with a smaller share of the benign rows can be left out whole."""
 
 _FEWEST_BENIGN = 50
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "skops", "imbalanced-learn")
@@ -63,17 +70,18 @@ def train(table: Table, how: Training, progress: Progress = lambda *_: None) -> 
         held.take(division, fit_members(table.take(division.fitted), how.recipe, how.seed + number + 1))
     progress(how.rehearsals, total, "fitting to all rows")
     members = fit_members(table, how.recipe, how.seed)
-    tails = {name: Tail.of(scores[held.benign]) for name, scores in held.scores.items()}
+    usual = held.usual(how.seed)
+    tails = {name: Tail.of(scores[usual]) for name, scores in held.scores.items()}
     weights = dict.fromkeys(members, 1.0)
     evidence = combine(held.scores, tails, weights)
-    rate = how.false_positive_rate or _best_rate(evidence, held)
-    slope, offset = _fit_probability(evidence, held)
+    rate = how.false_positive_rate or _best_rate(evidence, held, usual)
+    slope, offset = _fit_probability(evidence, held, usual)
     schema = table.schema
     model = Model(schema.name, schema.version, schema.columns, dict(members), tails, weights, slope, offset)
-    model.threshold = float(model.probability(np.array([cut_at(evidence[held.benign], rate)]))[0])
+    model.threshold = float(model.probability(np.array([cut_at(evidence[usual], rate)]))[0])
     progress(total, total, "done")
     steps = {name: describe(member.pipeline) for name, member in model.members.items() if hasattr(member, "pipeline")}
-    return Trained(model, how, steps, held.figures(evidence), rate, tuple(table.attack_types))
+    return Trained(model, how, steps, held.figures(evidence, usual), rate, tuple(table.attack_types))
 
 
 def environment() -> Environment:
@@ -109,6 +117,8 @@ class _Division(NamedTuple):
     fitted: Indices
     judged: Indices
     new: tuple[str, ...]
+    strange: Flags
+    """Of the judged rows: benign ones of kinds that were left out whole."""
 
 
 def _check(table: Table, how: Training) -> None:
@@ -129,11 +139,11 @@ def _divisions(table: Table, how: Training) -> Iterator[_Division]:
     for kind in np.unique(table.kinds):
         rows = rng.permutation(np.flatnonzero(table.kinds == kind))
         part[rows] = np.arange(len(rows)) % parts
-    groups = _groups(table, parts, rng)
+    groups, rare = _groups(table, parts, rng), _rare_kinds(table, parts)
     for number in range(parts):
-        new = np.isin(table.kinds, groups[number])
-        judged = new | (part == number)
-        yield _Division(np.flatnonzero(~judged), np.flatnonzero(judged), tuple(groups[number]))
+        new, strange = np.isin(table.kinds, groups[number]), rare == number
+        judged = new | strange | (part == number)
+        yield _Division(np.flatnonzero(~judged), np.flatnonzero(judged), tuple(groups[number]), strange[judged])
 
 
 def _groups(table: Table, parts: int, rng: np.random.Generator) -> list[list[str]]:
@@ -152,6 +162,21 @@ def _groups(table: Table, parts: int, rng: np.random.Generator) -> list[list[str
     return groups
 
 
+def _rare_kinds(table: Table, parts: int) -> Indices:
+    """In which rehearsal a benign row's kind is left out whole; -1 for common kinds and for attacks."""
+    made = np.full(len(table), -1)
+    benign = np.flatnonzero(~table.is_attack)
+    if not table.schema.categories:
+        return made
+    _, codes, counts = np.unique(table.categories[benign], axis=0, return_inverse=True, return_counts=True)
+    rare = np.flatnonzero(counts < _RARE * len(benign))
+    rare = rare[np.argsort(-counts[rare], kind="stable")]
+    dealt = np.full(len(counts), -1)
+    dealt[rare] = np.arange(len(rare)) % parts
+    made[benign] = dealt[codes.reshape(-1)]
+    return made
+
+
 class _Held:
     """Scores of rows by members that had not seen them: ``new`` where they had not seen the type either."""
 
@@ -160,6 +185,7 @@ class _Held:
         self._rows: list[Indices] = []
         self._parts: list[dict[str, Reals]] = []
         self._new: list[Flags] = []
+        self._strange: list[Flags] = []
         self._types: list[tuple[str, ...]] = []
 
     def take(self, division: _Division, members: dict[str, Member]) -> None:
@@ -168,6 +194,7 @@ class _Held:
         self._rows.append(division.judged)
         self._parts.append({name: member.scores(cells) for name, member in members.items()})
         self._new.append(np.isin(judged.kinds, division.new))
+        self._strange.append(division.strange)
         self._types.append(division.new)
 
     @property
@@ -182,16 +209,26 @@ class _Held:
     def benign(self) -> Flags:
         return np.asarray(self.kinds == BENIGN)
 
+    def usual(self, seed: int) -> Indices:
+        """Places of benign rows as they will come: ordinary ones, and a few of kinds that were left out whole."""
+        strange = np.concatenate(self._strange)
+        ordinary, odd = np.flatnonzero(self.benign & ~strange), np.flatnonzero(strange)
+        wanted = round(len(ordinary) * _STRANGE / (1.0 - _STRANGE))
+        return np.concatenate([ordinary, np.random.default_rng(seed).permutation(odd)[:wanted]])
+
     @property
     def is_new(self) -> Flags:
         return np.concatenate(self._new)
 
-    def figures(self, evidence: Reals) -> tuple[Rehearsal, ...]:
+    def figures(self, evidence: Reals, usual: Indices) -> tuple[Rehearsal, ...]:
+        """What each rehearsal showed, benign rows as they will come."""
+        counted = ~self.benign
+        counted[usual] = True
         cuts = np.cumsum([len(rows) for rows in self._rows])[:-1]
         return tuple(
-            _rehearsed(Judged(values, np.asarray(self._table.kinds[rows] != BENIGN), new), types)
-            for values, rows, new, types in zip(
-                np.split(evidence, cuts), self._rows, self._new, self._types, strict=True
+            _rehearsed(Judged(values[own], np.asarray(self._table.kinds[rows] != BENIGN)[own], new[own]), types)
+            for values, rows, new, types, own in zip(
+                np.split(evidence, cuts), self._rows, self._new, self._types, np.split(counted, cuts), strict=True
             )
         )
 
@@ -207,45 +244,47 @@ def _rehearsed(judged: Judged, types: tuple[str, ...]) -> Rehearsal:
     )
 
 
-def _mixture(held: _Held) -> Reals:
-    """Weights of held rows: half of the attacks' is of new types, each type by the root of its rows; benign 1 each.
+def _mixture(held: _Held, usual: Indices) -> Reals:
+    """Weights of held rows: half of the attacks' is of new types, each type by the root of its rows; usual ones 1.
 
     Attacks weigh as much as benign rows in sum, as they would where nothing is known of how common they will be.
     """
-    weights = np.ones(len(held.kinds))
+    weights = np.zeros(len(held.kinds))
+    weights[usual] = 1.0
     for is_new in (True, False):
         rows = ~held.benign & (held.is_new == is_new)
         if rows.any():
             _, codes, counts = np.unique(held.kinds[rows], return_inverse=True, return_counts=True)
             weights[rows] = (1.0 / np.sqrt(counts))[codes]
-            weights[rows] *= 0.5 * held.benign.sum() / weights[rows].sum()
+            weights[rows] *= 0.5 * len(usual) / weights[rows].sum()
     return weights
 
 
-def _best_rate(evidence: Reals, held: _Held) -> float:
+def _best_rate(evidence: Reals, held: _Held, usual: Indices) -> float:
     """The largest false positive rate whose F1 over the mixture is nearly the best; 1 % where no attack is known.
 
     The largest, since attacks to come will be stranger than those that could be rehearsed.
     """
     if held.benign.all():
         return FALSE_POSITIVE_RATE
-    weights, attack = _mixture(held), ~held.benign
+    weights, attack = _mixture(held, usual), ~held.benign
 
     def f1(rate: float) -> float:
-        called = evidence > cut_at(evidence[held.benign], rate)
+        called = evidence > cut_at(evidence[usual], rate)
         return float(2.0 * weights[called & attack].sum() / (weights[called].sum() + weights[attack].sum()))
 
     worth = {rate: f1(rate) for rate in _RATES}
     return max(rate for rate in _RATES if worth[rate] >= max(worth.values()) - _NEARLY)
 
 
-def _fit_probability(evidence: Reals, held: _Held) -> tuple[float, float]:
+def _fit_probability(evidence: Reals, held: _Held, usual: Indices) -> tuple[float, float]:
     """Slope and offset of the probability (Platt), on held-out rows of known types as often as they came."""
     from sklearn.linear_model import LogisticRegression
 
-    rows = ~held.is_new
-    if held.benign.all() or not (~held.benign & rows).any():
-        rows = np.ones(len(rows), bool)
+    rows = ~held.benign & ~held.is_new
+    if not rows.any():
+        rows = ~held.benign
+    rows[usual] = True
     attack = ~held.benign[rows]
     if attack.all() or not attack.any():
         return 1.0, -5.0

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pandora_core.learn import datasets
-from pandora_core.learn.calibration import HOME, calibrate
+from pandora_core.learn.calibration import HOME, Calibration, calibrate
 from pandora_core.learn.card import RECIPES, Training
 from pandora_core.learn.flows import FlowReader, is_flow
 from pandora_core.learn.metrics import Judged, roc_auc, tpr_at_rate
@@ -44,6 +44,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--train", type=Path, action="append", required=True)
     parser.add_argument("--on", action="append", required=True, metavar="NAME=PATH")
+    parser.add_argument("--carried", action="append", default=[], metavar="NAME=PATH",
+                        help="attacks of another log, as if they came to a network after its warm-up")  # fmt: skip
     parser.add_argument("--recipe", default="live")
     parser.add_argument("--warm", type=float, default=0.3, help="share of the flows that is the warm-up")
     parser.add_argument("--rate", type=float, default=0.01)
@@ -53,11 +55,12 @@ def main() -> None:
     learned = datasets.join([_thinned(read(path), 15_000, given.seed).table for path in given.train])
     model = train(learned, Training(RECIPES[given.recipe], seed=given.seed)).model
     print(f"trained on {len(learned):,} flows, {given.recipe}, seed {given.seed}; promised {given.rate:.1%}")
+    carried = {name: read(Path(path)) for name, _, path in (each.partition("=") for each in given.carried)}
     for named in given.on:
         name, _, path = named.partition("=")
         network = read(Path(path))
         network = network.take(np.arange(0, len(network.table), -(-len(network.table) // given.most)))
-        compare(name, model, network, given)
+        compare(name, model, network, carried, given)
 
 
 def read(path: Path) -> Network:
@@ -68,14 +71,14 @@ def read(path: Path) -> Network:
     return Network(table, np.array([event.source_ip or "" for event, _ in pairs], np.str_))
 
 
-def compare(name: str, model: Model, network: Network, given: argparse.Namespace) -> None:
+def compare(
+    name: str, model: Model, network: Network, carried: dict[str, Network], given: argparse.Namespace
+) -> None:
     cut = int(given.warm * len(network.table))
     warm, rest = network.take(np.arange(cut)), network.take(np.arange(cut, len(network.table)))
-    cells, own = rest.table.cells(), model.member_scores(rest.table.cells())
     warm_cells = warm.table.cells()
     made = calibrate(model, model.member_scores(warm_cells), warm.sources, rate=given.rate, cells=warm_cells)
-    if made.home is not None:
-        own[HOME] = SurpriseTree.of(made.home).scores(cells)
+    own = member_scores(model, made, rest.table)
     members = {member: scores for member, scores in own.items() if member != HOME}
     print(f"\n{name}: {cut:,} flows of warm-up ({warm.table.is_attack.mean():.1%} of attacks), {made.told}")
     print(f"{'':10}{'flows':>9}{'false positives':>26}{'attacks found':>26}{'ROC-AUC':>9}{'TPR at 1 % FPR':>16}")
@@ -91,6 +94,18 @@ def compare(name: str, model: Model, network: Network, given: argparse.Namespace
             f"{_share(scores > threshold, attack, rest.sources, given.seed):>26}"
             f"{_figure(area):>9}{_figure(found):>16}"
         )
+
+    for whose, other in carried.items():
+        attacks = other.take(np.flatnonzero(other.table.is_attack))
+        scores = made.scores(model, member_scores(model, made, attacks.table))
+        print(f"{'':10}attacks of {whose}, as if they came here: {(scores > made.threshold(model)).mean():.3f} found")
+
+
+def member_scores(model: Model, made: Calibration, table: Table) -> dict[str, Reals]:
+    """The members' scores, and those of what was learned at home."""
+    cells = table.cells()
+    own = model.member_scores(cells)
+    return own if made.home is None else own | {HOME: SurpriseTree.of(made.home).scores(cells)}
 
 
 def _share(called: Flags, among: Flags, sources: Words, seed: int) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pandora_core.errors import ConfigError, RefusedError
-from pandora_core.learn import metrics
+from pandora_core.learn import metrics, training
 from pandora_core.learn.card import Preparation, Recipe, Training
 from pandora_core.learn.metrics import Judged
 from pandora_core.learn.models import Tail, make_member, row_weights
@@ -230,3 +230,17 @@ def test_a_cluster_without_dask_installed_is_refused_with_the_way_to_get_it(monk
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ConfigError, match="Dask is not installed"), workers(1, "tcp://127.0.0.1:1"):
         pytest.fail("nothing is computed")
+
+
+def test_benign_traffic_of_kinds_that_were_left_out_whole_is_part_of_the_scale(monkeypatch):
+    table = made_table(3000)
+    categories = table.categories.astype(object)
+    rows = np.flatnonzero(~table.is_attack)[:300]
+    categories[rows, 0] = [f"backup-{row % 8}" for row in range(len(rows))]
+    table = replace(table, categories=categories.astype(np.str_))
+    how = Training(Recipe({"surprise": {"bins": 8}}), rehearsals=2)
+    wary = train(table, how).model.tails["surprise"].benign
+    monkeypatch.setattr(training, "_RARE", 0.0)
+    naive = train(table, how).model.tails["surprise"].benign
+    assert np.quantile(wary, 0.97) > np.quantile(naive, 0.97)
+    assert np.quantile(wary, 0.5) == pytest.approx(np.quantile(naive, 0.5), rel=0.2)
