@@ -18,7 +18,7 @@ from pandora_core.vault.secret import Secret
 
 ACTOR = Actor("ann", "ws-1", 1_700_000_000_000_000)
 RECIPE = Recipe({"forest": {"n_estimators": 8, "max_leaf_nodes": 16}, "surprise": {"bins": 6}})
-RATE = 0.05
+RATE = 0.01
 SCANNER = "10.0.0.66"
 _SERVICES = ((443, "tcp", 40_000), (53, "udp", 120), (80, "tcp", 9_000), (445, "tcp", 70_000))
 

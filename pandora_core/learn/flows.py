@@ -157,14 +157,13 @@ class FlowReader:
         said: list[Any] = []
         recent: list[int] = []
         codes: list[int] = []
+        counted, service_of, transport_of = self._counted, _SERVICE_CODE.get, _TRANSPORT_CODE.get
         for event in events:
-            get = event.more.get
+            get, port = event.more.get, event.destination_port or 0
             said += [get(name) for name in _NAMED]
-            port = event.destination_port or 0
-            service = _SERVICE_CODE.get(port, _OTHER)
-            outcome = _OUTCOME_CODE.get(event.outcome, 2)
-            codes += (_TRANSPORT_CODE.get(event.transport, 4), service, outcome, port)  # type: ignore[arg-type]
-            recent += self._counted(event.source_ip or "", event.destination_ip or "", port, service, outcome == 1)
+            service, outcome = service_of(port, _OTHER), _OUTCOME_CODE.get(event.outcome, 2)
+            codes += (transport_of(event.transport, 4), service, outcome, port)  # type: ignore[arg-type]
+            recent += counted(event.source_ip or "", event.destination_ip or "", port, service, outcome == 1)
         return _block(said, recent, codes, len(events))
 
     def table(self, events: Iterable[Event], kinds: Iterable[str]) -> Table:

@@ -9,18 +9,21 @@ from pandora_core.detect.behaviour import Context
 from pandora_core.detect.popularity import Popularity, users_sentence
 from pandora_core.detect.sessions import Session, SessionBehaviour, Sessions
 from pandora_core.detect.words import amount, listed
-from pandora_core.model import HOUR_US, Detection, EntityRef
+from pandora_core.model import HOUR_US, MINUTE_US, Detection, EntityRef
 
 NAME = "flow-model"
 
 POINTS = 12.0
-"""Of flows just above the threshold. Two such detections do not open an alert, since a threshold is a rate: some
-benign flows are above it every day."""
+"""Of flows just above the threshold; two such detections open no alert."""
 
 POINTS_A_NAT = 5.0
 """For each nat of evidence beyond the threshold: of benign flows so many times fewer score as high."""
 
 MAX_POINTS = 45.0
+
+SURE_NATS, ENOUGH_FLOWS = 1.5, 3
+"""A threshold is a rate: some flow is just above it all the time. One becomes a detection when it is this far above,
+or when there are so many between the same two."""
 
 POINTS_POPULAR = 5.0
 """Where four hosts have such flows to one destination: a service that the model does not know."""
@@ -31,6 +34,8 @@ MOST_DESTINATIONS = 8
 PAUSE_US = 6 * HOUR_US
 CAPACITY = 20_000
 _MAX_PORTS = 8
+_NEWS_NATS = 0.5
+_NEWS_US = 10 * MINUTE_US
 _MANY = ""
 
 
@@ -69,8 +74,22 @@ class Source(NamedTuple):
     source: str
 
 
+class Shown(NamedTuple):
+    """What a detection says. It is not said anew with every flow: that would cost more than the flow."""
+
+    flows: int
+    first_us: int
+    last_us: int
+    threshold: float
+    evidence: float
+    excess: float
+    reasons: tuple[str, ...]
+    ports: tuple[int, ...]
+    event_ids: tuple[int, ...]
+
+
 class Suspected(Session, kw_only=True, gc=False):
-    """Flows above the threshold, and the worst of them in words."""
+    """Flows above the threshold, the worst of them in words, and what was said of them last."""
 
     name: str = ""
     threshold: float = 0.0
@@ -79,6 +98,7 @@ class Suspected(Session, kw_only=True, gc=False):
     excess: float = -1.0
     reasons: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
+    shown: Shown | None = None
 
     @property
     def weight(self) -> int:
@@ -124,6 +144,9 @@ class Hits(SessionBehaviour):
                 session.evidence, session.excess = hit.evidence, hit.excess
                 session.reasons = said[place] if place in said else reasons_of([place])[0]
             session.remember(hit.event_id, hit.at_us)
+            if not _is_enough(session) or not _is_news(session, hit.at_us):
+                continue
+            session.shown = _shown(session)
             if session.fired_event_id:
                 self._suspected.mark(key, session)
             else:
@@ -161,15 +184,15 @@ class Hits(SessionBehaviour):
 
     def _render(self, key: Key, session: Suspected) -> Detection:
         number, source, destination = key
-        entity = self._names.entity_at(source, session.last_us)
+        shown = session.shown or _shown(session)
+        entity = self._names.entity_at(source, shown.last_us)
         where = destination or "further destinations"
-        flows = amount(session.count, "flow")
         reasons = [
-            f"{flows} to {where}, {_ports(session.ports)}: evidence of up to {session.evidence:.1f} nats by model "
-            f"{number} ({session.name}), which alerts above {session.threshold:.1f}",
-            *session.reasons,
+            f"{amount(shown.flows, 'flow')} to {where}, {_ports(shown.ports)}: evidence of up to "
+            f"{shown.evidence:.1f} nats by model {number} ({session.name}), which alerts above {shown.threshold:.1f}",
+            *shown.reasons,
         ]
-        points = min(POINTS + POINTS_A_NAT * session.excess, MAX_POINTS)
+        points = min(POINTS + POINTS_A_NAT * shown.excess, MAX_POINTS)
         if destination and self._popularity.is_popular(destination):
             points = min(points, POINTS_POPULAR)
             reasons.append(users_sentence(self._popularity.users(destination), f"{destination} in such a way"))
@@ -177,16 +200,46 @@ class Hits(SessionBehaviour):
             id=session.id,
             detector=NAME,
             entity=entity,
-            first_seen_us=session.first_us,
-            last_seen_us=session.last_us,
-            count=session.count,
+            first_seen_us=shown.first_us,
+            last_seen_us=shown.last_us,
+            count=shown.flows,
             points=round(points, 1),
             title=f"flows to {where} look like an attack",
             reasons=tuple(reasons),
             hosts=(entity.name,),
             related=(EntityRef("address", destination),) if destination else (),
-            event_ids=session.event_ids,
+            event_ids=shown.event_ids,
         )
+
+
+def _is_enough(session: Suspected) -> bool:
+    """Whether it is more than what a threshold lets through by itself."""
+    return session.excess >= SURE_NATS or session.count >= ENOUGH_FLOWS
+
+
+def _is_news(session: Suspected, at_us: int) -> bool:
+    """Whether a flow changes what a person reads: it is worse, or there are a quarter more, or it was a while ago."""
+    shown = session.shown
+    return (
+        shown is None
+        or session.excess > shown.excess + _NEWS_NATS
+        or 4 * session.count >= 5 * shown.flows
+        or abs(at_us - shown.last_us) >= _NEWS_US
+    )
+
+
+def _shown(session: Suspected) -> Shown:
+    return Shown(
+        session.count,
+        session.first_us,
+        session.last_us,
+        session.threshold,
+        session.evidence,
+        session.excess,
+        session.reasons,
+        session.ports,
+        session.event_ids,
+    )
 
 
 def _ports(ports: tuple[int, ...]) -> str:

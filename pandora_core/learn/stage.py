@@ -15,7 +15,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from pandora_core.learn.calibration import HOME, Calibration, calibrate, flows_wanted
+from pandora_core.learn.calibration import HOME, Calibration, calibrate
 from pandora_core.learn.compiled import Compiled, LiveMember, Scored, compiled_tree
 from pandora_core.learn.drift import CALIBRATION, FEWEST_FLOWS, Meter, reference_of
 from pandora_core.learn.feature_words import said_of
@@ -24,35 +24,25 @@ from pandora_core.learn.guard import Guard
 from pandora_core.learn.hits import Hit
 from pandora_core.learn.hits import Model as Teller
 from pandora_core.learn.models import Model, combine
+from pandora_core.learn.origin import Origin, Origins
 from pandora_core.learn.registry import Promotion, Registry, Version
 from pandora_core.learn.surprise import SurpriseTree
 from pandora_core.learn.table import Flags, Reals
+from pandora_core.learn.warm_up import WarmUp
 from pandora_core.model import Event
 from pandora_core.store.rows import Drift
 
+MOST_RATE = 0.01
+"""The share of a network's benign flows that may lie above the threshold, at most: what suits labelled data may be
+several times that, and be a thousand detections a day here."""
+
 _TOLD_PARTS = 3
-_MOST_WANTED = 12_800
-
-
-class Origin(NamedTuple):
-    """Which event a flow is, and from where to where."""
-
-    event_id: int
-    at_us: int
-    source: str
-    destination: str
-    port: int
-
-    @classmethod
-    def of(cls, event_id: int, event: Event) -> Origin:
-        source, destination = event.source_ip or "", event.destination_ip or ""
-        return cls(event_id, event.at_us, source, destination, event.destination_port or 0)
 
 
 class Judged(NamedTuple):
     """Flows that were judged, in the order of events."""
 
-    origins: list[Origin]
+    origins: Sequence[Origin]
     block: FlowBlock
     evidence: Reals
     """In nats, on the scale that the threshold is on."""
@@ -63,6 +53,11 @@ class Judged(NamedTuple):
     def is_open(self) -> Flags:
         """The flows that are no hits."""
         return np.asarray(self.evidence <= self.cut)
+
+    def after(self, flows: int) -> Judged:
+        """Those after the first ``flows``."""
+        rest = slice(flows, None)
+        return Judged(self.origins[rest], self.block.take(rest), self.evidence[rest], self.cut)
 
     def hits(self) -> list[Hit]:
         """The flows above the threshold."""
@@ -77,18 +72,14 @@ class _Memory(msgspec.Struct):
     """What a snapshot keeps of a stage."""
 
     calibration: Calibration | None
-    held: list[Origin]
-    numbers: bytes
-    codes: bytes
+    warm_up: bytes
     meter: bytes
     guard: Guard
-    tries: int
-    flood: str
 
 
 class Stage:
-    """A version that scores flows. Until it has seen enough of them to know what is usual here, it only looks on;
-    the flows that it looked at are judged then. ``as_trained`` goes without: training's threshold holds as it is.
+    """A version that scores flows. Until it has seen enough of them to know what is usual here, it only looks on; the
+    flows that it looked at are judged then. ``as_trained`` goes without: training's threshold holds as it is.
     """
 
     def __init__(self, version: Version, model: Model, *, as_trained: bool) -> None:
@@ -97,13 +88,12 @@ class Stage:
         self._model = model
         self._compiled = Compiled(model)
         self._home: LiveMember | None = None
-        self._rate = card.false_positive_rate
+        self._rate = min(card.false_positive_rate, MOST_RATE)
         self._as_trained = as_trained
         self._calibration: Calibration | None = None
-        self._held: list[tuple[list[Origin], FlowBlock]] = []
+        self._warm_up = WarmUp(self._rate)
         self._meter = Meter(card.reference) if card.reference is not None else None
         self._guard = Guard()
-        self._tries, self._flood = 0, ""
 
     @classmethod
     def open(cls, registry: Registry, number: int, *, as_trained: bool) -> Stage:
@@ -122,16 +112,15 @@ class Stage:
 
     @property
     def is_warming_up(self) -> bool:
-        return self._calibration is None and not self._as_trained
+        return not (self._warm_up.is_over or self._as_trained)
 
     @property
     def told(self) -> str:
         """How far it is, in words."""
         if self._as_trained:
             return "with the threshold of training"
-        if self._calibration is None:
-            again = f"; calibrated anew, since {self._flood}" if self._flood else ""
-            return f"{self._held_flows():,} of {self._wanted:,} flows seen{again}"
+        if self.is_warming_up or self._calibration is None:
+            return self._warm_up.told
         return self._calibration.told
 
     def is_of(self, promotion: Promotion) -> bool:
@@ -140,30 +129,32 @@ class Stage:
 
     def calibration(self) -> bytes:
         """What was found out about this network, to be kept beside the version's number; empty if nothing."""
-        return msgspec.msgpack.encode(self._calibration) if self._calibration is not None else b""
+        is_found = self._calibration is not None and self._warm_up.is_over
+        return msgspec.msgpack.encode(self._calibration) if is_found else b""
 
     def recall(self, calibration: bytes) -> None:
         """Goes on with what was found out about this network before."""
         self._calibrate(msgspec.msgpack.decode(calibration, type=Calibration))
+        self._warm_up.done()
 
     def judge(self, events: Sequence[tuple[int, Event]], block: FlowBlock) -> tuple[list[Judged], list[Drift]]:
         """Scores flows; gives those that are judged now, and the drift after each bucket of flows that was filled."""
         judged: list[Judged] = []
         drifts: list[Drift] = []
-        origins = [Origin.of(event_id, event) for event_id, event in events]
+        origins = Origins(events)
         while len(block):
-            size = min(len(block), self._room)
+            size = min(len(block), self._warm_up.room if self.is_warming_up else self._guard.room)
             part, block = block.take(slice(0, size)), block.take(slice(size, None))
             now, origins = origins[:size], origins[size:]
             own = self._compiled.member_scores(part)
             if self._meter is not None:
                 drifts += self._meter.add(part, combine(own, self._model.tails, self._model.weights))
             if self.is_warming_up:
-                self._held.append((now, part))
-                judged += [self._warm()] if self._held_flows() >= self._wanted else []
+                self._warm_up.hold(list(now), part)
+                judged += [] if self._warm_up.room else self._warmer()
             else:
                 judged.append(self._judged(now, part, own))
-                self._guarded(judged[-1])
+                self._guarded(now.sources(), judged[-1])
         return judged, drifts
 
     def reasons(self, judged: Judged, places: Sequence[int]) -> list[tuple[str, ...]]:
@@ -185,19 +176,8 @@ class Stage:
 
     def dump(self) -> bytes:
         """Everything that flows have changed, for a snapshot."""
-        held = FlowBlock.joined([block for _, block in self._held]) if self._held else None
-        return msgspec.msgpack.encode(
-            _Memory(
-                self._calibration,
-                [origin for origins, _ in self._held for origin in origins],
-                held.numbers.tobytes("C") if held is not None else b"",
-                held.codes.tobytes("C") if held is not None else b"",
-                self._meter.dump() if self._meter is not None else b"",
-                self._guard,
-                self._tries,
-                self._flood,
-            )
-        )
+        meter = self._meter.dump() if self._meter is not None else b""
+        return msgspec.msgpack.encode(_Memory(self._calibration, self._warm_up.dump(), meter, self._guard))
 
     def load(self, state: bytes) -> None:
         """Inverse of :meth:`dump`.
@@ -208,38 +188,21 @@ class Stage:
         memory = msgspec.msgpack.decode(state, type=_Memory)
         if memory.calibration is not None:
             self._calibrate(memory.calibration)
-        if memory.held:
-            numbers = np.frombuffer(memory.numbers).reshape(len(memory.held), -1)
-            codes = np.frombuffer(memory.codes, np.int16).reshape(len(memory.held), -1)
-            self._held = [(memory.held, FlowBlock(np.asfortranarray(numbers), np.asfortranarray(codes)))]
+        self._warm_up.load(memory.warm_up)
         if memory.meter:
             self._meter = Meter.restored(memory.meter)
-        self._guard, self._tries, self._flood = memory.guard, memory.tries, memory.flood
+        self._guard = memory.guard
 
     @property
     def _cut(self) -> float:
         return self._calibration.cut if self._calibration is not None else self._model.cut
-
-    @property
-    def _wanted(self) -> int:
-        """How many flows to warm up with: more after each time that they were too few to tell what is usual."""
-        wanted = flows_wanted(self._rate)
-        return max(wanted, min(wanted << 2 * min(self._tries, 8), _MOST_WANTED))
-
-    @property
-    def _room(self) -> int:
-        """How many flows are judged alike, before something may change."""
-        return self._wanted - self._held_flows() if self.is_warming_up else self._guard.room
-
-    def _held_flows(self) -> int:
-        return sum(len(origins) for origins, _ in self._held)
 
     def _calibrate(self, calibration: Calibration) -> None:
         self._calibration = calibration
         if calibration.home is not None:
             self._home = compiled_tree(SurpriseTree.of(calibration.home))
 
-    def _judged(self, origins: list[Origin], block: FlowBlock, own: dict[str, Reals]) -> Judged:
+    def _judged(self, origins: Sequence[Origin], block: FlowBlock, own: dict[str, Reals]) -> Judged:
         if self._calibration is None:
             evidence = combine(own, self._model.tails, self._model.weights)
         else:
@@ -248,29 +211,45 @@ class Stage:
             evidence = self._calibration.evidence(self._model, own)
         return Judged(origins, block, evidence, self._cut)
 
-    def _guarded(self, judged: Judged) -> None:
+    def _guarded(self, sources: list[str], judged: Judged) -> None:
         """Goes back to looking on where too much of the network would be attacks."""
-        suspects = [judged.origins[place].source for place in np.flatnonzero(~judged.is_open)]
-        self._guard.add((origin.source for origin in judged.origins), suspects)
+        _note(self._guard, sources, judged)
         if self._guard.room:
             return
         if self._guard.is_flooded() and not self._as_trained:
-            self._calibration = self._home = None
-            self._tries, self._flood = self._tries + 1, self._guard.told
+            self._begin_anew(self._guard)
         self._guard = Guard()
 
-    def _warm(self) -> Judged:
-        """Finds the scale of this network in the flows that were held, and judges them by it."""
-        origins = [origin for each, _ in self._held for origin in each]
-        block = FlowBlock.joined([each for _, each in self._held])
+    def _begin_anew(self, guard: Guard) -> None:
+        self._calibration = self._home = None
+        self._warm_up.begin_anew(guard.told)
+
+    def _warmer(self) -> list[Judged]:
+        """Finds the scale of this network in the flows that were held, or sees whether those after them bear it out:
+        then all of them are judged by it.
+        """
+        origins, block = self._warm_up.held()
         own = self._compiled.member_scores(block)
-        sources = [origin.source for origin in origins]
-        self._calibrate(calibrate(self._model, own, sources, rate=self._rate, cells=block.cells()))
-        self._held = []
+        if self._warm_up.is_looking:
+            sources = [origin.source for origin in origins]
+            self._calibrate(calibrate(self._model, own, sources, rate=self._rate, cells=block.cells()))
+            self._warm_up.scaled()
+            return []
+        judged, guard = self._judged(origins, block, own), Guard()
+        proof = judged.after(self._warm_up.looked)
+        _note(guard, [origin.source for origin in proof.origins], proof)
+        if guard.is_flooded():
+            self._begin_anew(guard)
+            return []
+        self._warm_up.done()
         if len(block) >= FEWEST_FLOWS:
             evidence = combine(own, self._model.tails, self._model.weights)
             self._meter = Meter(reference_of(block, evidence, CALIBRATION))
-        return self._judged(origins, block, own)
+        return [judged]
+
+
+def _note(guard: Guard, sources: list[str], judged: Judged) -> None:
+    guard.add(sources, [sources[place] for place in np.flatnonzero(~judged.is_open)])
 
 
 def _sentence(member: str, scored: Scored, numbers: Reals, words: Sequence[str], row: int) -> str:

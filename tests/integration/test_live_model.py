@@ -111,7 +111,7 @@ def test_flows_like_an_attack_become_detections_with_reasons_and_the_version(dat
     assert status.detail.startswith("calibrated on ")
     found = detections(data)
     scanned = [each for each in found if SCANNER in str(each["entity"])]
-    assert sum(each["count"] for each in scanned) > 0.9 * KINDS.count("scan")
+    assert sum(each["count"] for each in scanned) > 0.7 * KINDS.count("scan")
     assert sum(each["count"] for each in found) - sum(each["count"] for each in scanned) < 0.1 * KINDS.count("")
     worst = max(scanned, key=lambda each: each["points"])
     assert "nats by model 1 (office 0), which alerts above" in worst["reasons"][0]
@@ -245,13 +245,13 @@ def test_a_model_that_has_not_seen_enough_says_so_and_alerts_nothing(data, log):
     log.write_bytes(b"\n".join(LINES[:150]) + b"\n")
     ingest(data, log)
     status = status_of(data)
-    assert (status.state, status.detail) == ("warming-up", "150 of 200 flows seen")
+    assert (status.state, status.detail) == ("warming-up", "150 of 1,000 flows seen")
     assert detections(data) == []
 
 
 def test_what_was_seen_while_warming_up_is_judged_afterwards(data, tmp_path):
     early, _ = office(60, seed=5, scans=30)
-    late, _ = office(400, seed=6, scans=0)
+    late, _ = office(1_400, seed=6, scans=0)
     for name, lines in (("a-conn.log", early), ("b-conn.log", late)):
         (tmp_path / "logs").mkdir(exist_ok=True)
         moved = [json.loads(line) | {"ts": json.loads(line)["ts"] + 100 * (name > "b")} for line in lines]
@@ -423,6 +423,7 @@ def test_drift_is_told_against_the_flows_that_the_model_is_used_to(data, tmp_pat
         row |= {"proto": "udp", "orig_ip_bytes": row["orig_ip_bytes"] * 500}
     log = tmp_path / "conn.log"
     log.write_text("\n".join(map(json.dumps, strange)) + "\n")
+    promote(data, 1, as_trained=True)
     ingest(data, log)
     drift = status_of(data).drift
     assert (drift.word, drift.against) == ("strong", "training")
@@ -433,3 +434,53 @@ def test_drift_is_told_against_the_flows_that_the_model_is_used_to(data, tmp_pat
 
 def test_features_keep_their_version():
     assert (FLOW.id, len(FLOW.columns)) == ("flow/1", 17)
+
+
+def pandora(data: Path, *words: str) -> Any:
+    done = CliRunner().invoke(root, ["--data", str(data), *words, "--json"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def test_verdicts_on_what_the_model_found_are_learned_from_next(data, log, tmp_path, monkeypatch):
+    monkeypatch.setenv("PANDORA_SECRET_MODEL_SIGNING", "07" * 32)
+    ingest(data, log)
+    alerts = pandora(data, "alerts", "list")["items"]
+    (scan,) = [alert for alert in alerts if SCANNER in alert["entity"]]
+    shown = pandora(data, "alerts", "show", scan["id"])
+    assert "flow-model" in {each["detector"] for each in shown["detections"]}
+    pandora(data, "alerts", "verdict", scan["id"], "true-positive")
+    labelled = tmp_path / "labelled.json"
+    lines = [
+        json.dumps(json.loads(line) | {"label": kind or "Benign"}) for line, kind in zip(*office(800), strict=True)
+    ]
+    labelled.write_text("\n".join(lines) + "\n")
+    row = pandora(data, "datasets", "import", "verdicts")
+    assert row["attacks"] == row["rows"] > 8
+    words = ("--recipe", "surprise", "--rehearsals", "2", "--split", "random")
+    version = pandora(data, "models", "train", "--dataset", "verdicts", "--dataset", str(labelled), *words)
+    assert (version["schema"], version["state"], len(version["datasets"])) == ("flow/1", "ready", 2)
+    assert "attack" in version["known_types"]
+    pandora(data, "models", "promote", str(version["number"]))
+    assert pandora(data, "models", "list")["items"][0]["state"] == "live"
+
+
+def test_drift_is_told_by_a_command_with_its_history(data, log):
+    assert pandora(data, "models", "drift")["items"] == []
+    ingest(data, log)
+    told = pandora(data, "models", "drift")
+    assert (told["model"]["number"], told["model"]["drift"]["word"]) == (1, "strong")
+    said = [(row["flows"], row["against"]) for row in told["items"]]
+    assert said == [(1_000, "training"), (1_000, "calibration")]
+    assert set(told["items"][0]["features"]) == set(FLOW.columns)
+    text = CliRunner().invoke(root, ["--data", str(data), "models", "drift"], catch_exceptions=False).stdout
+    assert text.startswith("model 1 office 0, live: strong drift against calibration, 1,000 flows")
+
+
+def test_the_model_at_work_is_named_by_engine_and_sources(data, log):
+    ingest(data, log)
+    for command in (("engine", "status"), ("sources", "list")):
+        told = pandora(data, *command)["model"]
+        assert (told["number"], told["name"], told["state"]) == (1, "office 0", "live")
+    text = CliRunner().invoke(root, ["--data", str(data), "sources", "list"], catch_exceptions=False).stdout
+    assert "flows are scored by model 1 office 0: live" in text
