@@ -8,7 +8,7 @@ import click
 
 from pandora_core import bootstrap, shapes
 from pandora_core.cli.advice import advice
-from pandora_core.cli.output import emit, json_option, say, table
+from pandora_core.cli.output import emit, json_option, put, say, table
 from pandora_core.cli.pseudonym_option import Naming, pseudonym_options
 from pandora_core.detect.assessment import assessments_of, summary
 from pandora_core.detect.next_steps import next_steps_of
@@ -139,7 +139,7 @@ def export(data: Path | None, severity: str, output: Path | None, as_json: bool,
     found = naming.apply(found)
     text = bootstrap.to_json(shapes.listing(found)) if as_json else "\n".join(map(bootstrap.to_json, found))
     if output is None:
-        click.echo(text)
+        put(text)
         return
     bootstrap.write_private(output, text + "\n")
     say(f"{len(found)} alerts written to {output}")

@@ -97,7 +97,4 @@ def run(command: click.Command = root, arguments: list[str] | None = None) -> No
     except (click.Abort, KeyboardInterrupt):
         click.echo("pandora: stopped", err=True)
         code = 130
-    except BrokenPipeError:
-        sys.stderr.close()
-        code = 141
     sys.exit(code if isinstance(code, int) else 0)

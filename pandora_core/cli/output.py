@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
+
+from pandora_core.errors import PandoraError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -15,7 +20,24 @@ json_option: Callable[[Command], Command] = click.option("--json", "as_json", is
 
 def emit(data: Any, as_json: bool, text: Callable[[], str]) -> None:
     """Print ``data`` as JSON, or what ``text`` makes of it for people."""
-    click.echo(json.dumps(data, ensure_ascii=False, indent=2) if as_json else text())
+    put(json.dumps(data, ensure_ascii=False, indent=2) if as_json else text())
+
+
+def put(text: str) -> None:
+    """Data to standard output; where its reader has left, the command ends as others do then (141).
+
+    Raises:
+        PandoraError: it cannot be written there.
+    """
+    try:
+        click.echo(text)
+    except OSError as error:
+        # What stayed in its buffer would be tried, and complained about, once more on leaving.
+        os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            sys.exit(128 + signal.SIGPIPE)
+        why = f"not all of it could be written: {error.strerror}"
+        raise PandoraError(why, where="standard output", hint="make room or write elsewhere") from None
 
 
 def say(message: str) -> None:

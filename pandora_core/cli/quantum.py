@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pandora_core import bootstrap, jobdesk, shapes
-from pandora_core.cli.output import emit, json_option, say, table
+from pandora_core.cli.output import emit, json_option, put, say, table
 from pandora_core.cli.quantum_tier import tier
 from pandora_core.errors import ConfigError, PandoraError, StoreError
 from pandora_core.store.job_rows import JobState
@@ -42,7 +42,7 @@ def backends(data: Path | None, ibm: bool, calibration: str | None, as_json: boo
     if calibration is not None:
         from pandora_core.quantum.simulators import calibration_of
 
-        click.echo(json.dumps(calibration_of(calibration)))
+        put(json.dumps(calibration_of(calibration)))
         return
     from pandora_core import plugins
     from pandora_core.quantum.backends import ABOUT, GROUP
