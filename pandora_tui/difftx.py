@@ -7,6 +7,7 @@ it does not know it leaves to Textual, and a full repaint (a resize, ctrl+l) alw
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,8 +16,6 @@ from rich.color import ColorSystem
 from rich.style import Style
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.strip import Strip
-
-from pandora_tui.style import cell_width
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -28,6 +27,9 @@ else:
 
 GAP = 5
 """So many cells that did not change are sent again rather than jumped over: a jump costs as much."""
+
+_NARROW = re.compile("[ -~\u00b7\u2026\u2190-\u21ff\u2500-\u25fc\u2800-\u28ff]*")
+"""Characters that surely take one cell: ASCII, arrows, box drawing, blocks, geometric shapes, braille."""
 
 _WIDE = ""
 """What stands in the second cell of a character that takes two."""
@@ -284,7 +286,7 @@ def _whole(characters: list[str], end: int) -> int:
 
 def _split(text: str) -> Iterator[str]:
     """The text cell by cell; marks of no width go with the character before them."""
-    if cell_width(text) == len(text) and not any(get_character_cell_size(character) != 1 for character in text):
+    if _NARROW.fullmatch(text):
         yield from text
         return
     held = ""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -213,14 +213,16 @@ def _dots(points: Points, pairs: Pairs, size: NDArray[np.int64], most: int) -> N
     first, last = _clipped(start, way, size)
     seen = first < last
     start, way, first, last = start[seen], way[seen], first[seen], last[seen]
-    counts = np.ceil(np.abs(way).max(axis=1, initial=0) * (last - first)).astype(np.int64) + 1
+    longest = np.maximum(np.abs(way[:, 0]), np.abs(way[:, 1]))  # by columns: reductions along rows of two are slow
+    counts = np.ceil(longest * (last - first)).astype(np.int64) + 1
     drawn = int(np.searchsorted(np.cumsum(counts), most))
     start, way, first, last, counts = start[:drawn], way[:drawn], first[:drawn], last[:drawn], counts[:drawn]
     line = np.repeat(np.arange(len(counts)), counts)
     step = np.arange(len(line)) - np.repeat(np.cumsum(counts) - counts, counts)
     share = first[line] + (last - first)[line] * step / np.maximum(counts[line] - 1, 1)
     dots = np.floor(start[line] + way[line] * share[:, None]).astype(np.int64)
-    kept: NDArray[np.int64] = dots[((dots >= 0) & (dots < size)).all(axis=1)]
+    columns, rows = dots.T
+    kept: NDArray[np.int64] = dots[(columns >= 0) & (columns < size[0]) & (rows >= 0) & (rows < size[1])]
     return kept
 
 
@@ -228,19 +230,18 @@ def _clipped(start: Points, way: Points, size: NDArray[np.int64]) -> tuple[Point
     """From which share of each line to which it is on the canvas (Liang and Barsky, ACM TOG 3, 1, 1984)."""
     safe = np.where(np.abs(way) < 1e-9, 1e-9, way)
     one, other = (0 - start) / safe, (size - start) / safe
-    first: Any = np.maximum(np.minimum(one, other).max(axis=1, initial=-np.inf), 0)
-    last: Any = np.minimum(np.maximum(one, other).min(axis=1, initial=np.inf), 1)
-    return first, last
+    (left, top), (right, bottom) = np.minimum(one, other).T, np.maximum(one, other).T
+    return np.maximum(np.maximum(left, top), 0), np.minimum(np.minimum(right, bottom), 1)
 
 
 def _packed(dots: NDArray[np.int64], width: int, height: int) -> NDArray[np.uint8]:
     """The dots of each cell as the bits of its braille character."""
-    grid = np.zeros((height, 4, width, 2), dtype=bool)
-    grid[dots[:, 1] >> 2, dots[:, 1] & 3, dots[:, 0] >> 1, dots[:, 0] & 1] = True
-    packed: NDArray[np.uint8] = np.packbits(
-        np.stack([grid[:, row, :, column] for row, column in _BITS], axis=-1), axis=-1, bitorder="little"
-    )
-    return packed[:, :, 0]
+    grid = np.zeros((height, 4, width, 2), dtype=np.uint8)
+    grid[dots[:, 1] >> 2, dots[:, 1] & 3, dots[:, 0] >> 1, dots[:, 0] & 1] = 1
+    packed: NDArray[np.uint8] = np.zeros((height, width), dtype=np.uint8)
+    for bit, (row, column) in enumerate(_BITS):
+        packed |= grid[:, row, :, column] << np.uint8(bit)
+    return packed
 
 
 def _line(text: str, roles: NDArray[np.uint8]) -> Line:
