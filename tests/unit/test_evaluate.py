@@ -178,3 +178,11 @@ def test_a_truth_that_says_nothing_usable_is_refused_with_its_line(
 def test_a_truth_that_is_not_there_is_said_in_a_line(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="check --truth"):
         read_truth(tmp_path / "none.csv")
+
+
+def test_a_host_day_is_a_day_on_which_a_host_was_heard_of_by_name_or_else_by_address() -> None:
+    run = Run([])
+    run.days_of_addresses = {("10.0.0.5", 1), ("10.0.0.5", 2)}
+    assert len(run.host_days) == 2
+    run.days_of_hosts = {("WS-5", 1)}
+    assert run.host_days == {("WS-5", 1)}
