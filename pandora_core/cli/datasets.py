@@ -11,6 +11,7 @@ from pandora_core.cli.output import emit, json_option, table
 
 if TYPE_CHECKING:  # imported when a command runs: help needs no scikit-learn
     from pandora_core.learn.profile import Profile
+    from pandora_core.learn.tabular import Columns
 
 
 @click.group()
@@ -44,7 +45,8 @@ def import_(data: Path | None, /, what: str, as_json: bool, **given: Any) -> Non
 
     loaded = load_of(data, what, **given)
     source = what if what == "verdicts" else str(Path(what).resolve())
-    about = About(given["name"] or Path(what).stem, source, given["licence"], given["sensitive"], bootstrap.now_us())
+    name = given["name"] or Path(what).stem
+    about = About(name, source, given["licence"], given["sensitive"], bootstrap.now_us(), columns_of(given))
     row = take_in(Registry(bootstrap.settings_of(data).data), loaded, about)
     emit(shape_of(row), as_json, lambda: _text(row))
 
@@ -82,16 +84,19 @@ def load_of(data: Path | None, what: str, *, layout: str = "auto", **given: Any)
     """Labelled data by path, by the name it was imported under, or the operators' ``verdicts``."""
     from pandora_core import bootstrap
     from pandora_core.learn.datasets import load_verdicts
-    from pandora_core.learn.tabular import Columns
     from pandora_core.learn.versions import find
 
     if what == "verdicts":
         with bootstrap.reading(data) as reader:
             return load_verdicts(reader)
-    columns = Columns(
-        given["label"], given["time"], given["ignore"], given["text"], given["entity"], given["temporal"]
-    )
-    return find(_registry(data), what, layout, columns)
+    return find(_registry(data), what, layout, columns_of(given))
+
+
+def columns_of(given: dict[str, Any]) -> Columns:
+    """What the options say of the columns."""
+    from pandora_core.learn.tabular import Columns
+
+    return Columns(given["label"], given["time"], given["ignore"], given["text"], given["entity"], given["temporal"])
 
 
 def shape_of(row: Profile, *, whole: bool = True) -> dict[str, Any]:
@@ -102,6 +107,7 @@ def shape_of(row: Profile, *, whole: bool = True) -> dict[str, Any]:
 
     shape: dict[str, Any] = msgspec.to_builtins(row)
     shape["imported_at"] = iso(shape.pop("imported_at_us"))
+    shape["meaning"] = row.meaning._asdict()
     if not whole:
         del shape["columns"]
     return shape

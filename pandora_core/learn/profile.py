@@ -8,6 +8,7 @@ import numpy as np
 from pandora_core.learn.datasets import Loaded
 from pandora_core.learn.metrics import Judged, roc_auc
 from pandora_core.learn.table import Reals, Table
+from pandora_core.learn.tabular import Columns
 from pandora_core.model import iso
 
 _LEAK = 0.995
@@ -51,6 +52,8 @@ class Profile(msgspec.Struct, frozen=True):
     first_at: str | None
     last_at: str | None
     warnings: tuple[str, ...]
+    meaning: Columns = Columns()
+    """What was said of its columns: it is read so again when it is asked for by name."""
 
 
 class About(msgspec.Struct, frozen=True):
@@ -61,6 +64,7 @@ class About(msgspec.Struct, frozen=True):
     licence: str = "not stated"
     is_sensitive: bool = False
     at_us: int = 0
+    meaning: Columns = Columns()
 
 
 def profile(loaded: Loaded, about: About) -> Profile:
@@ -86,6 +90,7 @@ def profile(loaded: Loaded, about: About) -> Profile:
         first_at=None if times is None else iso(int(times.min())),
         last_at=None if times is None else iso(int(times.max())),
         warnings=tuple(warnings(table)),
+        meaning=about.meaning,
     )
 
 

@@ -80,7 +80,8 @@ def find(registry: Registry, wanted: str, layout: str = "auto", columns: Columns
     known = [row for row in registry.datasets() if wanted in (row.id, row.name, Path(row.source).stem)]
     if not known:
         raise NotFoundError(f"no file and no data set {wanted!r}", hint="pandora datasets list")
-    loaded = load(Path(known[-1].source), known[-1].layout, columns)
+    said = columns if columns is not None and columns.label else known[-1].meaning
+    loaded = load(Path(known[-1].source), known[-1].layout, said)
     if loaded.sha256 != known[-1].sha256:
         raise RefusedError(f"the file of {wanted} was changed since it was imported", where=known[-1].source)
     return loaded

@@ -87,6 +87,14 @@ def test_a_version_travels_as_a_file(tmp_path, made):
     assert (taken["number"], taken["name"], taken["state"]) == (1, "mine", "benchmark")
 
 
+def test_a_table_that_was_imported_needs_its_label_said_only_once(tmp_path, made):
+    data = tmp_path / "data"
+    row = run(data, "datasets", "import", str(made), "--label", "label", "--ignore", "noise")
+    assert (row["meaning"]["label"], row["meaning"]["ignored"]) == ("label", ["noise"])
+    run(data, "models", "train", "--dataset", "made", "--recipe", "surprise", "--rehearsals", "2")
+    assert run(data, "models", "evaluate", "--dataset", "made", "--rounds", "2")["rows"] == 400
+
+
 def test_the_same_seed_gives_the_same_figures(tmp_path, made):
     first, second = (train(tmp_path / name, made, "--seed", "5", "--test-share", "0.3") for name in ("a", "b"))
     assert first["figures"] == second["figures"]
