@@ -27,7 +27,9 @@ from pandora_core.store.writer import Batch, Writer
 from pandora_core.vault.secret import Secret
 from pandora_tui.app import PandoraApp
 from pandora_tui.curves import Axis, Curve, plot, shares
-from pandora_tui.model_desk import Work, WorkError
+from pandora_tui.model_desk import ModelView, Work, WorkError
+from pandora_tui.model_story import Difference, Story, page
+from pandora_tui.style import Role
 from tests.tui import stored
 from tests.tui.stored import ago, shown, until
 from tests.unit.learn_samples import made_table
@@ -209,6 +211,19 @@ def test_how_models_look(snap_compare: Snap, app: PandoraApp, size: tuple[int, i
         await pilot.pause(0.2)
 
     assert snap_compare(app, run_before=settle, terminal_size=size)
+
+
+def test_a_difference_is_coloured_only_where_its_interval_leaves_no_doubt():
+    items = [
+        {"figure": "roc_auc", "first": 0.90, "second": 0.95, "difference": 0.05, "low": 0.01, "high": 0.08},
+        {"figure": "pr_auc", "first": 0.90, "second": 0.91, "difference": 0.01, "low": -0.02, "high": 0.03},
+        {"figure": "tpr_at_1_fpr", "first": None, "second": None, "difference": None, "low": None, "high": None},
+    ]
+    view = ModelView({"number": 2, "state": "ready"}, {}, ())
+    lines = page(Story(view, None, Difference(1, 2, items)), "compared", 80, 12)
+    assert lines[1][2].role is Role.GOOD
+    assert lines[2][2].role is Role.TEXT
+    assert "TPR" not in "".join(piece.text for line in lines for piece in line)
 
 
 def test_work_that_fails_says_its_last_line_and_work_that_is_cancelled_before_it_began_never_runs(tmp_path: Path):
