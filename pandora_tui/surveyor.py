@@ -6,6 +6,7 @@ Everything here but the constructor runs on a thread of an errand; SciPy is impo
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from pandora_core.quantum.jobs import WalkWork
     from pandora_core.quantum.spreading import Spread
     from pandora_tui.raster import Pairs, Points
+
+SWITCH_S = 0.0005
+"""After so long a thread that computes lets another one on. With Python's 5 ms a key that is answered in twenty short
+turns waits a tenth of a second for them while the graph is made."""
 
 DAYS = (0.5, 1.0, 3.0, 7.0)
 ROUTES = 5
@@ -71,6 +76,7 @@ class Surveyor:
         self._opened = contextlib.ExitStack()
         self._atlas: Atlas | None = None
         self._is_closed = False
+        sys.setswitchinterval(SWITCH_S)
 
     def survey(self, at_us: int | None, before: Picture | None) -> Picture | None:
         """The graph as it was at a time, or is now; ``None`` where that is what ``before`` shows already."""

@@ -72,7 +72,7 @@ def main(arguments: Sequence[str]) -> None:
 def report(outcomes: Sequence[Outcome]) -> None:
     found = [one for outcome in outcomes for one in outcome.found]
     for words, place in (("found", 1), ("entirely", 2)):
-        hits = sum(one[place] for one in found)
+        hits = sum(bool(one[place]) for one in found)
         low, high = wilson(hits, len(found))
         print(f"chains {words}: {hits} of {len(found)}, {hits / len(found):.3f} ({low:.3f} to {high:.3f})")
     false, log_ons = sum(o.false_alerts for o in outcomes), sum(o.log_ons for o in outcomes)

@@ -11,15 +11,18 @@ pressed the same keys in the same run: one that changes a line, and one that cha
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from pandora_core.graph.layout import layout
+from pandora_core.model import DAY_US
 from pandora_core.store.sqlite import FILE_NAME
 from pandora_core.store.store import Store
 from pandora_core.store.writer import Batch, Writer, event_tuple
@@ -27,6 +30,7 @@ from pandora_tui.raster import Layer, Mark, Marks, View, draw
 from pandora_tui.style import Role
 from tests.tui.networked import large, large_log_ons
 from tests.tui.ptyrun import PtyRun
+from tests.unit.graph_samples import START_US, log_on
 
 APP = Path(__file__).parent / "network_app.py"
 BARE = Path(__file__).parent / "key_app.py"
@@ -38,6 +42,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hosts", type=int, default=2_000)
     parser.add_argument("--keys", type=int, default=60)
+    parser.add_argument(
+        "--live", action="store_true", help="log-ons come in, so that the graph is made anew meanwhile"
+    )
     parser.add_argument("--size", action="append", help="columns x rows; may be given more than once")
     arguments = parser.parse_args()
     sizes = [tuple(map(int, size.split("x"))) for size in arguments.size or ["160x48"]]
@@ -47,7 +54,8 @@ def main() -> None:
             print(json.dumps(drawing(arguments.hosts, columns * 2 // 3, rows - 4)))
             for words in ([], ["whole"]):
                 print(json.dumps(bare(words, arguments.keys, columns, rows)))
-            print(json.dumps(keys(Path(name), arguments.keys, columns, rows)), flush=True)
+            with coming_in(Path(name)) if arguments.live else contextlib.nullcontext():
+                print(json.dumps(keys(Path(name), arguments.keys, columns, rows)), flush=True)
 
 
 def drawing(hosts: int, width: int, height: int) -> dict[str, object]:
@@ -83,6 +91,29 @@ def fill(folder: Path, hosts: int) -> None:
     rows = [event_tuple(number, 1, 0, 1, number, one) for number, one in enumerate(large_log_ons(hosts), 1)]
     Writer(store).commit(Batch(events=rows))
     store.close()
+
+
+@contextlib.contextmanager
+def coming_in(folder: Path) -> Iterator[None]:
+    """A log-on every two seconds."""
+    stop = threading.Event()
+
+    def write() -> None:
+        store, number = Store(folder / FILE_NAME), 1_000_000
+        while not stop.wait(2):
+            number += 1
+            at_us = START_US + 6 * DAY_US + number
+            one = log_on(at_us, "10.0.0.5", f"SRV-{number % 80:02d}", "user4", name="WS-0004")
+            Writer(store).commit(Batch(events=[event_tuple(number, 1, 0, 1, number, one)]))
+        store.close()
+
+    writing = threading.Thread(target=write)
+    writing.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        writing.join()
 
 
 def keys(folder: Path, presses: int, columns: int, rows: int) -> dict[str, object]:
