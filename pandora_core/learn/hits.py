@@ -25,6 +25,9 @@ SURE_NATS, ENOUGH_FLOWS = 1.5, 3
 """A threshold is a rate: some flow is just above it all the time. One becomes a detection when it is this far above,
 or when there are so many between the same two."""
 
+POINTS_POOR_FIT = 20.0
+"""At most, from a model that called a fifth of this network attacks before it was calibrated: no alert by itself."""
+
 POINTS_POPULAR = 5.0
 """Where four hosts have such flows to one destination: a service that the model does not know."""
 
@@ -52,11 +55,12 @@ class Hit(NamedTuple):
 
 
 class Model(NamedTuple):
-    """What the detections say of the model: its number and name, and the evidence above which it alerts."""
+    """What the detections say of the model: its number and name, the evidence above which it alerts, how it fits."""
 
     number: int
     name: str
     threshold: float
+    is_poor_fit: bool = False
 
 
 class Key(NamedTuple):
@@ -86,6 +90,7 @@ class Shown(NamedTuple):
     reasons: tuple[str, ...]
     ports: tuple[int, ...]
     event_ids: tuple[int, ...]
+    is_poor_fit: bool = False
 
 
 class Suspected(Session, kw_only=True, gc=False):
@@ -93,6 +98,7 @@ class Suspected(Session, kw_only=True, gc=False):
 
     name: str = ""
     threshold: float = 0.0
+    is_poor_fit: bool = False
     count: int = 0
     evidence: float = -1.0
     excess: float = -1.0
@@ -136,7 +142,7 @@ class Hits(SessionBehaviour):
             for shown in self._popularity.add(hit.destination, hit.source, hit.at_us):
                 self._suspected.mark_place(shown)
             session = self._suspected.at(key, hit.at_us)
-            session.name, session.threshold = model.name, model.threshold
+            _, session.name, session.threshold, session.is_poor_fit = model
             session.count += 1
             if hit.port not in session.ports and len(session.ports) < _MAX_PORTS:
                 session.ports = (*session.ports, hit.port)
@@ -192,7 +198,9 @@ class Hits(SessionBehaviour):
             f"{shown.evidence:.1f} nats by model {number} ({session.name}), which alerts above {shown.threshold:.1f}",
             *shown.reasons,
         ]
-        points = min(POINTS + POINTS_A_NAT * shown.excess, MAX_POINTS)
+        points = min(POINTS + POINTS_A_NAT * shown.excess, POINTS_POOR_FIT if shown.is_poor_fit else MAX_POINTS)
+        if shown.is_poor_fit:
+            reasons.append("the model fits this network poorly: pandora engine status")
         if destination and self._popularity.is_popular(destination):
             points = min(points, POINTS_POPULAR)
             reasons.append(users_sentence(self._popularity.users(destination), f"{destination} in such a way"))
@@ -239,6 +247,7 @@ def _shown(session: Suspected) -> Shown:
         session.reasons,
         session.ports,
         session.event_ids,
+        session.is_poor_fit,
     )
 
 

@@ -108,7 +108,8 @@ class Stage:
     @property
     def teller(self) -> Teller:
         """What detections say of this version."""
-        return Teller(self.number, self.name, self._cut)
+        is_poor = self._calibration is not None and self._calibration.is_poor_fit
+        return Teller(self.number, self.name, self._cut, is_poor)
 
     @property
     def is_warming_up(self) -> bool:

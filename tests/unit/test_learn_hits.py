@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pandora_core.detect.alerts import OPEN_RISK
 from pandora_core.detect.behaviour import Context
 from pandora_core.detect.pipeline import Pipeline
 from pandora_core.learn.hits import (
@@ -13,6 +14,7 @@ from pandora_core.learn.hits import (
     PAUSE_US,
     POINTS,
     POINTS_A_NAT,
+    POINTS_POOR_FIT,
     POINTS_POPULAR,
     SURE_NATS,
     Hit,
@@ -57,6 +59,14 @@ def test_the_worst_flow_gives_the_points_and_the_reasons():
 def test_no_score_is_worth_more_than_a_behaviour_that_is_known():
     (found,) = take(Hits(context()), [hit(1, excess=50.0)]).values()
     assert found.points == MAX_POINTS
+
+
+def test_a_model_that_fits_poorly_opens_no_alert_by_itself():
+    made, hits = Hits(context()), [hit(1, excess=50.0)]
+    made.take(MODEL._replace(is_poor_fit=True), hits, reasons_of(hits))
+    (found,) = made.changed()
+    assert found.detection.points == POINTS_POOR_FIT < OPEN_RISK
+    assert found.detection.reasons[-1].startswith("the model fits this network poorly")
 
 
 def test_a_destination_of_many_hosts_is_a_service_that_the_model_does_not_know():
