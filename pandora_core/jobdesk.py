@@ -18,9 +18,11 @@ from pandora_core.errors import EngineError, RefusedError
 from pandora_core.store.job_rows import DEFAULT_PRIORITY, NO_ENGINE, Job, NewJob
 
 if TYPE_CHECKING:  # imported where they are used: commands answer --help without them
-    from pandora_core.quantum.ibm import Access, Answer, Device
+    from pandora_core.quantum.ibm import Answer, Device
+    from pandora_core.quantum.ibm_rest import Access
     from pandora_core.quantum.jobs import Payload
     from pandora_core.quantum.queue import Queue, QueueOptions, Remote
+    from pandora_core.quantum.remote import ClientProcess
     from pandora_core.store.jobs import Jobs
 
 LINGER_S = 60.0
@@ -148,20 +150,17 @@ def devices(settings: Settings, timeout_s: float = 60.0) -> list[Device]:
 
     client = ClientProcess(_access(settings), settings.data / "ibm.log", RemoteOptions(deadline_s=timeout_s))
     try:
-        answers: list[Answer] = []
-        while len(answers) < 2:
-            if (answer := client.hear()) is not None:
-                answers.append(answer)
-                if len(answers) == 1:
-                    client.ask(Ask("backends"))
-            time.sleep(0.02)
+        for question in (Ask("load"), Ask("backends")):
+            _heard(client)  # that it has started; that it has loaded
+            client.ask(question)
+        answer = _heard(client)
     except LateError as error:
         raise EngineError(str(error), where="ibm", hint="look at ibm.log in the data folder") from error
     finally:
         client.close()
-    if answers[1].trouble:
-        raise EngineError(answers[1].why, where="ibm", hint="check the token and the network")
-    return answers[1].devices
+    if answer.trouble:
+        raise EngineError(answer.why, where="ibm", hint="check the token and the network")
+    return answer.devices
 
 
 def queue_of(settings: Settings, jobs: Jobs) -> Queue:
@@ -169,6 +168,12 @@ def queue_of(settings: Settings, jobs: Jobs) -> Queue:
     from pandora_core.quantum.queue import Queue
 
     return Queue(jobs, settings.data, _options(settings), _remote(settings, jobs), bootstrap.now_us)
+
+
+def _heard(client: ClientProcess) -> Answer:
+    while (answer := client.hear()) is None:
+        time.sleep(0.02)
+    return answer
 
 
 def _elsewhere(settings: Settings, jobs: Jobs, old: Job, backend: str) -> NewJob:
@@ -205,7 +210,7 @@ def _remote(settings: Settings, jobs: Jobs) -> Remote:
 
 def _access(settings: Settings) -> Access:
     """Raises the errors of :func:`~pandora_core.vault.credentials.lease`: locked, or not there."""
-    from pandora_core.quantum.ibm import Access
+    from pandora_core.quantum.ibm_rest import Access
     from pandora_core.vault import credentials
 
     with credentials.lease(settings.data, credentials.IBM_QUANTUM) as secret:

@@ -17,6 +17,7 @@ import threading
 import time
 import uuid
 import warnings
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -38,11 +39,15 @@ class Platform:
     run_s: float = 0.1
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
-    """The next submissions meet these, one each."""
+    """The next submissions meet these, one each; an empty one lets a submission pass."""
     weather: list[str] = field(default_factory=list)
     """The next questions of any other kind meet these."""
+    met: Counter[str] = field(default_factory=Counter)
+    """Faults that a request has met, those of the weather under ``weather NAME``."""
     fails: bool = False
     requests: list[tuple[str, str]] = field(default_factory=list)
+    sessions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    allows_sessions: bool = True
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def of_tag(self, tag: str) -> list[dict[str, Any]]:
@@ -58,6 +63,7 @@ class Platform:
             "state": {"status": "Queued"},
             "tags": body.get("tags", []),
             "private": False,
+            "session_id": body.get("session_id"),
             "_params": body["params"],
         }
         with self.lock:
@@ -116,6 +122,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.platform.requests.append((self.command, path))
         if path == "/jobs" and self.command == "POST":
             self._submit(json.loads(body))
+        elif path.startswith("/sessions"):
+            self._session(path, json.loads(body))
         elif self._weather(path):
             return
         elif path == "/jobs":
@@ -131,6 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
         platform = self.server.platform
         with platform.lock:
             fault = platform.faults.pop(0) if platform.faults else ""
+            platform.met.update([fault] if fault else [])
         if fault == "unavailable":
             return self._say(503, {"errors": [{"message": "try later"}]})
         job = platform.make(body)
@@ -148,6 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
         platform = self.server.platform
         with platform.lock:
             fault = platform.weather.pop(0) if platform.weather and path.startswith("/jobs") else ""
+            platform.met.update([f"weather {fault}"] if fault else [])
         if fault in ("lost", "unavailable"):
             self._say(503, {"errors": [{"message": "not now"}]})
         elif fault == "dropped":
@@ -155,6 +165,19 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault == "slow":
             time.sleep(30)
         return bool(fault)
+
+    def _session(self, path: str, body: dict[str, Any]) -> None:
+        """Open one, or let it take no more jobs."""
+        platform, name = self.server.platform, path.rpartition("/")[2]
+        if not platform.allows_sessions:
+            self._say(400, {"errors": [{"code": 1352, "message": "sessions are not in your plan"}]})
+        elif self.command == "POST":
+            made = {"id": "se" + uuid.uuid4().hex[:18], "accepting_jobs": True} | body
+            platform.sessions[made["id"]] = made
+            self._say(200, made)
+        else:
+            platform.sessions[name] |= body
+            self._say(204)
 
     def _hang_up(self) -> None:
         self.close_connection = True

@@ -171,6 +171,11 @@ def _timed(facts: JobFacts, build_s: float, transpile_s: float, execute_s: float
     return msgspec.structs.replace(facts, mitigation=mitigation_used, **times)
 
 
+def with_mitigated(result: JobResult, built: Built, mitigated: dict[str, Any]) -> JobResult:
+    """A result with its means before and after, the exact one beside them where it can be computed."""
+    return _with(result, mitigated | _exact_parity(built.circuits[0]))
+
+
 def _with(result: JobResult, mitigated: dict[str, Any]) -> JobResult:
     import msgspec
 
@@ -199,9 +204,13 @@ def _mitigate(backend: Backend, ready: Sequence[QuantumCircuit], options: RunOpt
         found = {"before": means.raw, "after": means.mitigated, "error": means.error, "method": means.method}
     else:
         found = _inverted(backend, ready[0], options)
-    if len(measured_qubits(ready[0])) <= MAX_QUBITS:
-        found["exact"] = _parity(exact_chances(_narrow(ready[0])))
-    return {"of": "mean parity"} | found
+    return {"of": "mean parity"} | found | _exact_parity(ready[0])
+
+
+def _exact_parity(circuit: QuantumCircuit) -> dict[str, Any]:
+    if len(measured_qubits(circuit)) > MAX_QUBITS:
+        return {}
+    return {"exact": _parity(exact_chances(_narrow(circuit)))}
 
 
 def _inverted(backend: Backend, ready: QuantumCircuit, options: RunOptions) -> dict[str, Any]:

@@ -1,14 +1,16 @@
 """Owns the client process of IBM Quantum: one question at a time from whoever runs the queue, one answer each.
 
-It imports qiskit-ibm-runtime, whose calls have no deadline, retry by themselves and can create several jobs in one
-``run``. So it lives in a process that is killed when an answer is late, keeps nothing, and is asked by a job's tag
-what became of a submission. It never starts where there is no network to be used. The token comes over the line, not
-by argument or environment. Whatever goes wrong is told in one of these ways:
+What needs no Qiskit is asked over REST at once (:mod:`.ibm_rest`). The rest waits for qiskit-ibm-runtime, whose calls
+have no deadline, retry by themselves and can create several jobs in one ``run``. So all of it lives in a process that
+is killed when an answer is late, keeps nothing, and is asked by a job's tag what became of a submission. It never
+starts where there is no network to be used. The token comes over the line, not by argument or environment. Whatever
+goes wrong is told in one of these ways:
 
 * ``refused`` – no job was made, and none will be: the job is an error;
 * ``unsent`` – no job was made: it may be tried again;
 * ``unknown`` – a job may have been made: ask by the tag;
-* ``missing``, ``final`` – there is no such job; it cannot be cancelled any more.
+* ``missing``, ``final`` – there is no such job; it cannot be cancelled any more;
+* ``load`` – nothing was done: what is not loaded yet is needed, and ``load`` loads it, which takes seconds.
 """
 
 from __future__ import annotations
@@ -19,51 +21,31 @@ import socket
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import import_module
 from queue import SimpleQueue
 from typing import Any
 
 import msgspec
 
 from pandora_core.errors import ConfigError, PandoraError
+from pandora_core.quantum.ibm_rest import Access, Found, RestClient, RestError, UnreadableError, can_ask
 from pandora_core.quantum.jobs import Outcome, Payload
 from pandora_core.store.job_rows import JobFacts, JobState
 
 CHANNEL = "ibm_quantum_platform"
-
-
-class Access(msgspec.Struct, frozen=True):
-    """How IBM Quantum is reached. Sent once, before any question."""
-
-    token: str
-    instance: str = ""
-    url: str = ""
-    proxy: str = ""
-
-    def __repr__(self) -> str:
-        return f"Access(instance={self.instance!r}, url={self.url!r}, proxy={self.proxy!r})"
+_CIRCUITS, _RUNTIME = "pandora_core.quantum.execution", "pandora_core.quantum.ibm_primitives"
+"""What is loaded when it is asked for: Qiskit alone, or the runtime's client too."""
 
 
 class Ask(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A question: ``submit``, ``find``, ``status``, ``result``, ``cancel`` or ``backends``."""
+    """A question: ``load``, ``submit``, ``find``, ``status``, ``result``, ``cancel`` or ``backends``."""
 
     what: str
     tag: str = ""
     remote_id: str = ""
     backend: str = ""
     payload: Payload | None = None
-
-
-class Found(msgspec.Struct, frozen=True):
-    """A job that IBM knows."""
-
-    remote_id: str
-    backend: str
-    state: str
-    created: str = ""
-    reason: str = ""
-    position: int | None = None
-    metrics: dict[str, Any] = {}
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -87,12 +69,20 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class IbmClient:
-    """Answers questions through the runtime's client; the service is built when it is first needed."""
+    """Answers questions, over REST where that is enough, else through the runtime's client, once that is loaded."""
 
     def __init__(self, access: Access) -> None:
         self._access = access
+        self._rest = RestClient(access) if can_ask(access) else None
         self._service: Any = None
-        self._answers: dict[str, Callable[[Ask], Answer]] = {
+        self._wanted = _RUNTIME
+        self._light: dict[str, Callable[[RestClient, Ask], Answer]] = {
+            "find": lambda rest, ask: Answer(found=rest.find(ask.tag)),
+            "status": lambda rest, ask: Answer(found=[rest.status(ask.remote_id)]),
+            "result": _counted,
+            "cancel": _cancelled,
+        }
+        self._heavy: dict[str, Callable[[Ask], Answer]] = {
             "submit": self._submit,
             "find": self._find,
             "status": self._status,
@@ -103,12 +93,34 @@ class IbmClient:
 
     def answer(self, ask: Ask) -> Answer:
         """Answer a question; every error of the client becomes a kind of trouble."""
+        if ask.what == "load":
+            import_module(self._wanted)
+            return Answer()
+        if self._rest is not None and ask.what in self._light:
+            try:
+                if ask.what == "result" and not self._has(_CIRCUITS):
+                    return Answer("load")
+                return self._light[ask.what](self._rest, ask)
+            except RestError as error:
+                return Answer(_kind_of_code(error.status_code, ask.what), str(error))
+            except UnreadableError:
+                pass  # the runtime's own decoders read more
+        return self._by_runtime(ask)
+
+    def _by_runtime(self, ask: Ask) -> Answer:
+        if not self._has(_RUNTIME):
+            return Answer("load")
         try:
-            return self._answers[ask.what](ask)
+            return self._heavy[ask.what](ask)
         except PandoraError as error:
             return Answer("refused", str(error))
         except Exception as error:  # noqa: BLE001 - the door of a worker: it is told, and becomes a visible state
             return Answer(_kind(error), _words(error))
+
+    def _has(self, module: str) -> bool:
+        """Whether it is loaded; if not, it is what ``load`` will load."""
+        self._wanted = module
+        return module in sys.modules
 
     @property
     def service(self) -> Any:
@@ -125,28 +137,26 @@ class IbmClient:
 
     def _submit(self, ask: Ask) -> Answer:
         """Everything before the last step makes no job, and may be tried again."""
-        from qiskit_ibm_runtime.executor_sampler import Sampler
-
-        from pandora_core.quantum import execution
+        from pandora_core.quantum import execution, ibm_primitives
 
         assert ask.payload is not None
         payload = ask.payload
         built = execution.build(payload.work)
-        qubits = max(circuit.num_qubits for circuit in built.circuits)
+        qubits, is_sent = max(circuit.num_qubits for circuit in built.circuits), False
         try:
             backend = self._backend(ask.backend, qubits)
             execution.check_fits(built.circuits, backend.num_qubits, payload)
             ready = execution.transpiled(built.circuits, backend, payload.options)
-            sampler = Sampler(mode=backend)
+            with ibm_primitives.mode_of(backend, payload.options.mode) as mode:
+                send = ibm_primitives.prepared(mode, ready, payload.options, ask.tag)
+                _try_once(self.service)
+                is_sent = True
+                job = send()
         except PandoraError:
             raise
         except Exception as error:  # noqa: BLE001 - as in answer()
-            return Answer("unsent" if _kind(error) != "refused" else "refused", _words(error))
-        sampler.options.environment.job_tags = [ask.tag]
-        sampler.options.dynamical_decoupling.enable = payload.options.dynamical_decoupling
-        sampler.options.twirling.enable_gates = payload.options.twirling
-        _try_once(self.service)
-        job = sampler.run(ready, shots=payload.options.shots)
+            kind = _kind(error)
+            return Answer(kind if is_sent or kind == "refused" else "unsent", _words(error))
         facts = execution.facts_of(ready, payload.options, f"hardware: {backend.name}", False)
         return Answer(found=[Found(job.job_id(), backend.name, "QUEUED")], facts=facts)
 
@@ -172,14 +182,17 @@ class IbmClient:
         return Answer(found=[Found(job.job_id(), name, state, str(job.creation_date), reason[:500], position, kept)])
 
     def _result(self, ask: Ask) -> Answer:
-        from pandora_core.quantum import execution
-        from pandora_core.quantum.backends import Measured
+        from pandora_core.quantum import ibm_primitives
 
         assert ask.payload is not None
-        made = self.service.job(ask.remote_id).result()
-        counts = tuple({bits: int(n) for bits, n in each.join_data().get_counts().items()} for each in made)
-        result = execution.read_back(ask.payload, execution.build(ask.payload.work), Measured(counts))
-        return Answer(outcome=Outcome(JobState.DONE, "", result))
+        job, method = self.service.job(ask.remote_id), ask.payload.options.mitigation
+        if method == "none":
+            made = job.result()
+            return _read(
+                ask.payload, [{bits: int(n) for bits, n in one.join_data().get_counts().items()} for one in made]
+            )
+        mended = ibm_primitives.mended(job.result(decoder=ibm_primitives.AsItIs), method)
+        return _read(ask.payload, [mended.counts], mended.mitigated)
 
     def _cancel(self, ask: Ask) -> Answer:
         self.service.job(ask.remote_id).cancel()
@@ -194,11 +207,7 @@ class IbmClient:
 
 
 def serve(line: socket.socket) -> None:
-    """Be the client process: read the access, say that all is loaded, then answer until the line closes."""
-    import qiskit_ibm_runtime.executor_sampler  # noqa: F401
-
-    import pandora_core.quantum.execution  # noqa: F401
-
+    """Be the client process: read the access, say that it is there, then answer until the line closes."""
     warnings.simplefilter("ignore")
     with line.makefile("rb") as stream:
         client = IbmClient(msgspec.json.decode(stream.readline(), type=Access))
@@ -208,6 +217,30 @@ def serve(line: socket.socket) -> None:
         while True:
             answer = client.answer(msgspec.json.decode(questions.get(), type=Ask))
             line.sendall(msgspec.json.encode(answer) + b"\n")
+
+
+def _counted(rest: RestClient, ask: Ask) -> Answer:
+    """A sampler's result; Qiskit alone is loaded, for the classical answer beside it."""
+    assert ask.payload is not None
+    if ask.payload.options.mitigation != "none":
+        raise UnreadableError("mitigated by the runtime's decoders")
+    return _read(ask.payload, rest.counts(ask.remote_id))
+
+
+def _read(payload: Payload, counts: Sequence[Mapping[str, int]], mitigated: dict[str, Any] | None = None) -> Answer:
+    from pandora_core.quantum import execution
+    from pandora_core.quantum.backends import Measured
+
+    built = execution.build(payload.work)
+    result = execution.read_back(payload, built, Measured(tuple(counts)))
+    if mitigated:
+        result = execution.with_mitigated(result, built, mitigated)
+    return Answer(outcome=Outcome(JobState.DONE, "", result))
+
+
+def _cancelled(rest: RestClient, ask: Ask) -> Answer:
+    rest.cancel(ask.remote_id)
+    return Answer()
 
 
 def _try_once(service: Any) -> None:
@@ -246,11 +279,18 @@ def _kind(error: Exception) -> str:
         return "missing"
     if isinstance(error, RuntimeInvalidStateError):
         return "final"
-    code = _status_code(error)
-    rejected = code is not None and 400 <= code < 500 and code not in (401, 403, 404, 408, 409, 423, 429)
+    code = _status_code(error) or 0
+    rejected = 400 <= code < 500 and code not in (401, 403, 404, 408, 409, 423, 429)
     if rejected or isinstance(error, IBMInputValueError | ConfigError):
         return "refused"
     return "unsent" if code in (401, 403, 423, 429) else "unknown"
+
+
+def _kind_of_code(code: int, what: str) -> str:
+    """The same for what was asked over REST, which never makes a job."""
+    if code == 404 and what != "find":
+        return "missing"
+    return "final" if code == 409 and what == "cancel" else "unknown"
 
 
 def _status_code(error: BaseException | None) -> int | None:

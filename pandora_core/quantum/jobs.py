@@ -21,6 +21,9 @@ from pandora_core.store.job_rows import DEFAULT_PRIORITY, JobFacts, JobState, Ne
 
 KINDS = ("circuit", "kernel", "vqc", "walk", "qaoa")
 MITIGATIONS = ("none", "readout", "zne", "trex", "trex+zne")
+IBM_MITIGATIONS = ("none", "trex", "trex+zne")
+"""Those that a machine's own primitives do."""
+MODES = ("job", "session", "batch")
 MAX_CIRCUITS = 2_000
 MAX_SHOTS = 1_000_000
 _BASE_BYTES = 300 << 20
@@ -86,6 +89,8 @@ class RunOptions(msgspec.Struct, frozen=True):
     dynamical_decoupling: bool = False
     """On IBM's machines; likewise twirling of gates."""
     twirling: bool = False
+    mode: str = "job"
+    """On IBM's machines: ``job``, or in a ``session`` or ``batch`` of its own, where the plan allows that."""
 
 
 class Payload(msgspec.Struct, frozen=True):
@@ -176,8 +181,10 @@ def needs_of(payload: Payload) -> Needs:
     if not 1 <= circuits <= MAX_CIRCUITS:
         raise ConfigError(f"{circuits} circuits: between 1 and {MAX_CIRCUITS} fit in a job", where="job")
     if payload.backend.partition(":")[0] == "ibm":
-        if payload.options.mitigation != "none" or payload.options.shots < 1:
-            raise ConfigError("shots, and no mitigation but dynamical decoupling and twirling", where="ibm job")
+        if payload.options.mitigation not in IBM_MITIGATIONS or payload.options.shots < 1:
+            raise ConfigError(f"shots, and mitigation {', '.join(IBM_MITIGATIONS)}", where="ibm job")
+        if payload.options.mitigation != "none" and circuits > 1:
+            raise ConfigError(f"{circuits} circuits: one at a time is mitigated", where="ibm job")
         return Needs(qubits, circuits, 0)
     copies = 3 if payload.backend == "statevector" else 2
     return Needs(qubits, circuits, _BASE_BYTES + (copies * 16 << min(qubits, 60)))
@@ -229,6 +236,8 @@ def _check_options(options: RunOptions) -> None:
         wrong = f"transpiler level {options.level}: 0 to 3"
     elif options.mitigation not in MITIGATIONS:
         wrong = f"no mitigation {options.mitigation!r}: {', '.join(MITIGATIONS)}"
+    elif options.mode not in MODES:
+        wrong = f"no mode {options.mode!r}: {', '.join(MODES)}"
     elif not 0 <= options.seed < 2**31:
         wrong = f"seed {options.seed}: between 0 and 2**31"
     if wrong:

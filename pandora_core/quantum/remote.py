@@ -24,7 +24,8 @@ from typing import NamedTuple
 import msgspec
 
 from pandora_core.errors import PandoraError, VaultLockedError
-from pandora_core.quantum.ibm import Access, Answer, Ask, Found
+from pandora_core.quantum.ibm import Answer, Ask
+from pandora_core.quantum.ibm_rest import Access, Found
 from pandora_core.quantum.jobs import Outcome, encode, payload_of
 from pandora_core.store.job_rows import VAULT_LOCKED, Job, JobFacts, JobState
 from pandora_core.store.jobs import Jobs
@@ -41,7 +42,7 @@ class RemoteOptions(NamedTuple):
     deadline_s: float = 10.0
     """For every answer."""
     loading_s: float = 60.0
-    """For the client process to load."""
+    """For the client process to start, and to load the runtime when that is needed."""
     poll_s: float = 2.0
     grace_s: float = 6.0
     """For how long a submission of unknown outcome may still turn up."""
@@ -81,7 +82,8 @@ class ClientProcess:
 
     def ask(self, question: Ask) -> None:
         """Send a question; its deadline begins now."""
-        self._deadline = time.monotonic() + self._options.deadline_s
+        allowed_s = self._options.loading_s if question.what == "load" else self._options.deadline_s
+        self._deadline = time.monotonic() + allowed_s
         try:
             self._line.setblocking(True)
             self._line.sendall(msgspec.json.encode(question) + b"\n")
@@ -91,7 +93,7 @@ class ClientProcess:
             self._line.setblocking(False)
 
     def hear(self) -> Answer | None:
-        """The answer, if it is there; the first one says that it has loaded.
+        """The answer, if it is there; the first one says that it has started.
 
         Raises:
             LateError: it is too late, or the process ended.
@@ -150,6 +152,8 @@ class RemoteDesk:
         self._options = options or RemoteOptions()
         self._client: ClientProcess | None = None
         self._asked: tuple[Job, Ask] | None = None
+        self._is_loading = False
+        """Whether what was asked waits until the client has loaded the runtime."""
         self._cares: dict[str, _Care] = {}
         self._no_access_until = 0.0
 
@@ -178,7 +182,7 @@ class RemoteDesk:
         """End the client process; jobs go on where they are."""
         if self._client is not None:
             self._client.close()
-        self._client, self._asked = None, None
+        self._client, self._asked, self._is_loading = None, None, False
 
     def _has_client(self, jobs: Sequence[Job]) -> bool:
         if self._client is not None:
@@ -203,6 +207,10 @@ class RemoteDesk:
         if question is None:
             return
         self._asked = (job, question)
+        self._send(question)
+
+    def _send(self, question: Ask) -> None:
+        assert self._client is not None
         try:
             self._client.ask(question)
         except LateError as error:
@@ -236,6 +244,10 @@ class RemoteDesk:
             self._late(error)
             return
         if answer is None or self._asked is None:
+            return
+        if self._is_loading or answer.trouble == "load":
+            self._is_loading = not self._is_loading
+            self._send(Ask("load") if self._is_loading else self._asked[1])
             return
         (job, question), self._asked = self._asked, None
         self._take(job, question, answer)

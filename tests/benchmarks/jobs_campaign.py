@@ -2,7 +2,9 @@
 
 Run with ``python -m tests.benchmarks.jobs_campaign [--faults 1000] [--seed 1]``. A queue runs in its own process,
 with real workers and the real IBM client against the stand-in; all of them are killed at random, replies of
-submissions are lost or cut, and jobs are cancelled. Then the faults end, the queue drains, and books are compared:
+submissions are lost or cut, and jobs are cancelled. A fault of a request counts when a request has met it: each waits
+for the n-th request of its kind, n up to five, so that different moments are hit. Then the faults end, the queue
+drains, and books are compared:
 
 * lost: jobs that did not reach a final state, or are gone;
 * twice: jobs of this machine of which two processes left an outcome;
@@ -25,7 +27,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pandora_core.quantum.alive import identity_of
-from pandora_core.quantum.ibm import Access
+from pandora_core.quantum.ibm_rest import Access
 from pandora_core.quantum.jobs import CircuitWork, Payload, RunOptions, new_job
 from pandora_core.quantum.queue import Queue, QueueOptions
 from pandora_core.quantum.remote import RemoteDesk, RemoteOptions
@@ -39,6 +41,8 @@ from tests.ibm_stand_in import Platform
 BELL = 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit[2] q; bit[2] c;\nh q[0]; cx q[0], q[1];\nc = measure q;\n'
 ME = (sys.executable, "-m", "tests.benchmarks.jobs_campaign")
 OPEN_AT_ONCE = 12
+WAITING_AT_ONCE, LATEST = 3, 5
+"""Faults that wait for a request of their kind at a time, and the last request that one is set for."""
 KILLS = ("queue", "warm worker", "child", "client")
 WEIGHTS = {
     "queue": 6,
@@ -92,7 +96,7 @@ class Campaign:
 
     def run(self, faults: int) -> Verdict:
         begun = time.monotonic()
-        while sum(self.faults.values()) < faults:
+        while self.hit < faults:
             self._fill()
             self._one_fault()
             time.sleep(self.rng.uniform(0.02, 0.4))
@@ -101,6 +105,11 @@ class Campaign:
         self.server.platform.weather.clear()
         self._drain(240.0)
         return self._verdict(time.monotonic() - begun)
+
+    @property
+    def hit(self) -> int:
+        """Kills and cancellations that were carried out, and faults that a request has met."""
+        return (self.faults + self.server.platform.met).total()
 
     def close(self) -> None:
         self.queue.terminate()
@@ -150,26 +159,34 @@ class Campaign:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 return
-        elif kind.startswith("weather"):
-            self.server.platform.weather.append(kind.split()[1])
         elif kind == "cancel":
             found = self.jobs.open_jobs()
             if not found:
                 return
             self.jobs.cancel([self.rng.choice(found).id], actor="campaign", at_us=now_us())
         else:
-            self.server.platform.faults.append(kind)
+            self._set(kind)
+            return  # it counts when it is met
         self.faults[kind] += 1
+
+    def _set(self, kind: str) -> None:
+        """A fault for the n-th request of its kind from now, unless enough of them wait."""
+        platform = self.server.platform
+        waiting = platform.weather if kind.startswith("weather") else platform.faults
+        with platform.lock:
+            if sum(map(bool, waiting)) < WAITING_AT_ONCE:
+                blank = self.rng.randrange(LATEST) - len(waiting)
+                waiting += [""] * max(blank, 0) + [kind.removeprefix("weather ")]
 
     def _pid(self, kind: str) -> int | None:
         if kind == "queue":
             return self.queue.pid
-        below = _children(self.queue.pid)
+        below = children_of(self.queue.pid)
         named = {"warm worker": "pandora_core.quantum.worker", "client": "pandora_core.quantum.ibm"}
         if kind in named:
             return next((pid for pid in below if named[kind] in _command(pid)), None)
         warm = [pid for pid in below if "pandora_core.quantum.worker" in _command(pid)]
-        return next((child for pid in warm for child in _children(pid)), None)
+        return next((child for pid in warm for child in children_of(pid)), None)
 
     def _drain(self, timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
@@ -188,7 +205,9 @@ class Campaign:
         assert logged, "the logs do not tell of executions: nothing could be seen to run twice"
         surplus = [job.id for job in known.values() if job.is_remote and not self._is_alone(job)]
         states = Counter(str(job.state) for job in known.values())
-        return Verdict(self.faults, len(known), states, lost, twice, surplus, self.restarts, seconds)
+        return Verdict(
+            self.faults + self.server.platform.met, len(known), states, lost, twice, surplus, self.restarts, seconds
+        )
 
     def _is_alone(self, job: Job) -> bool:
         alive = [
@@ -255,7 +274,7 @@ def _long(qubits: int) -> str:
     return "\n".join([*lines, "c = measure q;"])
 
 
-def _children(pid: int) -> list[int]:
+def children_of(pid: int) -> list[int]:
     found = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         try:

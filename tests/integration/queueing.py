@@ -15,6 +15,7 @@ from pandora_core.store.jobs import Jobs
 from pandora_core.store.sqlite import FILE_NAME
 from pandora_core.store.store import Store
 
+_OPTIONS = ("level", "mitigation", "mode", "twirling", "dynamical_decoupling")
 BELL = """OPENQASM 3.0;
 include "stdgates.inc";
 qubit[2] q; bit[2] c;
@@ -45,7 +46,7 @@ class Desk:
         self.jobs = Jobs(self.store)
 
     def submit(self, work: Work | None = None, backend: str = "aer", shots: int = 200, **more: object) -> Job:
-        options = RunOptions(shots=shots, seed=7, **{k: more.pop(k) for k in ("level", "mitigation") if k in more})
+        options = RunOptions(shots=shots, seed=7, **{k: more.pop(k) for k in _OPTIONS if k in more})
         payload = Payload(work or CircuitWork(qasm3=BELL), options, backend, more.pop("calibration", None))
         new = new_job(payload, memory_limit_bytes=4 << 30, **more)
         return self.jobs.submit(new, actor="ann", host="here", at_us=now_us())

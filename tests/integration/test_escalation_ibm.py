@@ -11,7 +11,7 @@ from escalating import Scene, flow
 from queueing import Desk, now_us
 
 from pandora_core.detect.assessment import Outcome
-from pandora_core.quantum.ibm import Access
+from pandora_core.quantum.ibm_rest import Access
 from pandora_core.quantum.remote import RemoteDesk, RemoteOptions
 from tests import ibm_stand_in
 from tests.ibm_stand_in import Platform, Server

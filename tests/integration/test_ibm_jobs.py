@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 from queueing import Desk, now_us
 
 from pandora_core.errors import VaultError, VaultLockedError
-from pandora_core.quantum.ibm import Access
+from pandora_core.quantum.ibm_rest import Access
 from pandora_core.quantum.remote import RemoteDesk, RemoteOptions
 from pandora_core.store.job_rows import Job, JobState
 from tests import ibm_stand_in
@@ -50,10 +51,12 @@ def remote(desk: Desk, server: Server, monkeypatch: pytest.MonkeyPatch) -> Itera
     made.close()
 
 
-def remote_of(desk: Desk, server: Server, monkeypatch: pytest.MonkeyPatch) -> RemoteDesk:
+def remote_of(
+    desk: Desk, server: Server, monkeypatch: pytest.MonkeyPatch, instance: str = ibm_stand_in.CRN
+) -> RemoteDesk:
     monkeypatch.setenv("IAM_URL", server.url)
     monkeypatch.setenv("NO_PROXY", "")
-    access = Access("token", ibm_stand_in.CRN, "http://cloud.test", server.url)
+    access = Access("token", instance, "http://cloud.test", server.url)
     return RemoteDesk(desk.jobs, lambda: access, desk.data / "ibm.log", now_us, OPTIONS)
 
 
@@ -96,6 +99,73 @@ def test_of_two_jobs_of_one_submission_one_is_cancelled(desk: Desk, remote: Remo
     assert done.state is JobState.DONE
     assert len(platform.of_tag(job.tag)) == 2
     assert alive(platform, job) == [done.remote_id]
+
+
+@pytest.mark.parametrize("method", ["trex", "trex+zne"])
+def test_a_mitigated_job_is_one_job_over_there_and_shows_its_mean_before_and_after(
+    method: str, desk: Desk, remote: RemoteDesk, platform: Platform
+) -> None:
+    job = desk.submit(backend="ibm", mitigation=method, shots=4000)
+    with desk.queue(remote=remote) as queue:
+        (done,) = desk.finished(queue, job)
+    assert (done.state, done.reason) == (JobState.DONE, "")
+    assert len(platform.of_tag(job.tag)) == 1
+    result = json.loads(desk.jobs.result(job.id) or b"")
+    found = result["mitigated"]
+    assert found["exact"] == pytest.approx(1.0)
+    assert 0.6 < found["before"] < 0.97  # two qubits of Manila, read with errors of some percent
+    assert abs(found["after"] - 1.0) < abs(found["before"] - 1.0)
+    assert sum(result["counts"][0].values()) >= 4000
+    assert result["values"]["distance"] < 0.2
+
+
+@pytest.mark.parametrize("mode", ["session", "batch"])
+def test_a_session_takes_one_job_and_is_closed(mode: str, desk: Desk, remote: RemoteDesk, platform: Platform) -> None:
+    job = desk.submit(backend="ibm", mode=mode)
+    with desk.queue(remote=remote) as queue:
+        (done,) = desk.finished(queue, job)
+    assert done.state is JobState.DONE
+    (session,) = platform.sessions.values()
+    assert (session["mode"], session["accepting_jobs"]) == ("dedicated" if mode == "session" else "batch", False)
+    assert [each["session_id"] for each in platform.of_tag(job.tag)] == [session["id"]]
+
+
+def test_a_session_that_the_plan_does_not_allow_is_an_error_and_makes_no_job(
+    desk: Desk, remote: RemoteDesk, platform: Platform
+) -> None:
+    platform.allows_sessions = False
+    job = desk.submit(backend="ibm", mode="session")
+    with desk.queue(remote=remote) as queue:
+        (ended,) = desk.finished(queue, job)
+    assert ended.state is JobState.ERROR
+    assert "not in your plan" in ended.reason
+    assert not platform.of_tag(job.tag)
+
+
+def test_without_a_crn_the_runtime_answers_everything(
+    desk: Desk, server: Server, monkeypatch: pytest.MonkeyPatch, platform: Platform
+) -> None:
+    remote = remote_of(desk, server, monkeypatch, instance="")
+    job = desk.submit(backend="ibm")
+    with desk.queue(remote=remote) as queue:
+        (done,) = desk.finished(queue, job)
+    assert done.state is JobState.DONE
+    assert (
+        ("GET", "/instances/usage") in platform.requests
+        or ("GET", "/v3/resources/search") in {(method, path) for method, path in platform.requests}
+        or ("POST", "/v3/resources/search") in platform.requests
+    )
+
+
+def test_dynamical_decoupling_and_twirling_reach_the_program(
+    desk: Desk, remote: RemoteDesk, platform: Platform
+) -> None:
+    job = desk.submit(backend="ibm", twirling=True, dynamical_decoupling=True)
+    with desk.queue(remote=remote) as queue:
+        (done,) = desk.finished(queue, job)
+    assert done.state is JobState.DONE
+    (sent,) = platform.of_tag(job.tag)
+    assert '"twirling": true' in json.dumps(sent["_params"]["quantum_program"]["passthrough_data"]).lower()
 
 
 def test_a_job_that_fails_over_there_is_an_error_with_its_reason(
