@@ -137,11 +137,14 @@ def read_back(payload: Payload, built: Built, measured: Measured) -> JobResult:
     shares: Shares = [_shares(each) for each in measured.counts] or measured.chances
     few = len(built.circuits) == 1
     first = built.circuits[0]
+    values = built.read(shares)
+    if isinstance(payload.work, KernelWork) and measured.counts:
+        values |= _floor(values["kernel"], sum(measured.counts[0].values()))
     drawn = few and first.num_qubits <= _DRAWN_QUBITS and first.size() <= _DRAWN_GATES
     return JobResult(
         kind=str(payload.work.__struct_config__.tag),
         counts=[dict(each) for each in measured.counts] if few else [],
-        values=built.read(shares),
+        values=values,
         classical=built.classical(),
         drawing=circuits.drawing(first) if drawn else "",
         qasm3=circuits.to_qasm3(first) if few and first.num_qubits <= MAX_QUBITS else "",
@@ -285,6 +288,11 @@ def _kernel(work: KernelWork) -> Built:
         return {"exact": exact.tolist(), "rbf": rbf.tolist(), "rbf_gamma": gamma}
 
     return Built(made, read, classical)
+
+
+def _floor(kernel: list[list[float]], shots: int) -> dict[str, Any]:
+    """What these shots can tell apart, from the counts alone: on hardware there may be nothing exact beside them."""
+    return {"shot_floor": kernels.shot_floor(np.array(kernel), shots)._asdict()}
 
 
 def _classifier(work: VqcWork) -> Built:

@@ -139,3 +139,64 @@ def test_help_loads_no_qiskit() -> None:
     ):
         ran = subprocess.run([sys.executable, "-c", program, *command], capture_output=True, text=True, check=True)
         assert ran.stdout.strip().endswith("[]"), command
+
+
+@pytest.mark.parametrize("form", ["qasm3", "qpy"])
+def test_the_circuit_of_a_job_and_of_a_model_is_exported_and_computes_the_same(
+    tmp_path: Path, bell: str, form: str
+) -> None:
+    from qiskit.quantum_info import Operator, Statevector
+
+    from pandora_core.quantum import circuits
+    from pandora_core.quantum.featuremaps import FeatureMap
+    from pandora_core.quantum.vqc import Ansatz, Vqc
+
+    read = {"qasm3": lambda raw: circuits.from_qasm3(raw.decode()), "qpy": circuits.from_qpy}[form]
+    data, model = tmp_path / "data", Vqc(FeatureMap(2, reps=1), Ansatz(2, reps=1), (0.1, 0.2, 0.3, 0.4))
+    job = pandora(data, "jobs", "submit", bell, "--json")["id"]
+    (tmp_path / "model.json").write_text(model.to_text())
+    for what, name in ((job, "job"), (str(tmp_path / "model.json"), "model")):
+        shape = pandora(data, "quantum", "export", what, "--format", form, "--output", str(tmp_path / name), "--json")
+        assert (shape["format"], shape["size_bytes"]) == (form, (tmp_path / name).stat().st_size)
+    ran = read((tmp_path / "job").read_bytes()).remove_final_measurements(inplace=False)
+    assert Statevector(ran).equiv(
+        Statevector.from_label("00").evolve(circuits.from_qasm3(BELL).remove_final_measurements(inplace=False))
+    )
+    made, expected = (
+        read((tmp_path / "model").read_bytes()),
+        circuits.classifier_circuit(model.feature_map, model.ansatz),
+    )
+    assert made.num_parameters == expected.num_parameters == 6
+    numbers = [0.3, -0.4, 0.5, 0.6, -0.7, 0.8]
+    bound = [each.remove_final_measurements(inplace=False).assign_parameters(numbers) for each in (made, expected)]
+    assert Operator(bound[0]).equiv(Operator(bound[1]))
+
+
+def test_an_exported_circuit_is_taken_in_and_run(tmp_path: Path, bell: str) -> None:
+    data, path = tmp_path / "data", tmp_path / "again.qasm"
+    job = pandora(data, "jobs", "submit", bell, "--json")["id"]
+    pandora(data, "quantum", "export", job, "--output", str(path))
+    done = pandora(data, "jobs", "submit", str(path), "--backend", "statevector", "--shots", "0", "--wait", "--json")
+    assert done["result"]["values"]["shares"] == pytest.approx({"00": 0.5, "11": 0.5})
+
+
+def test_ibm_s_machines_are_listed_beside_what_is_here(tmp_path: Path) -> None:
+    from tests import ibm_stand_in
+
+    server = ibm_stand_in.serve()
+    there = {
+        "IAM_URL": server.url,
+        "NO_PROXY": "",
+        "PANDORA_SECRET_IBM_QUANTUM": "token",
+        "PANDORA_IBM_INSTANCE": ibm_stand_in.CRN,
+        "PANDORA_IBM_URL": "http://cloud.test",
+        "PANDORA_IBM_PROXY": server.url,
+    }
+    try:
+        found = pandora(tmp_path / "data", "quantum", "backends", "--ibm", "--json", **there)["items"]
+    finally:
+        server.shutdown()
+        server.server_close()
+    machine = next(row for row in found if row["name"] == "ibm:ibm_manila")
+    assert (machine["where"], machine["simulated"], machine["what"]) == ("network", False, "5 qubits, 3 jobs wait")
+    assert {"statevector", "aer", "local", "ibm"} <= {row["name"] for row in found}

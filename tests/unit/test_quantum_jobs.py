@@ -126,6 +126,45 @@ def test_a_kernel_on_shots_is_near_the_exact_one_and_stands_beside_it() -> None:
     assert np.shape(sampled.classical["rbf"]) == (3, 1)
 
 
+def test_a_gram_matrix_from_counts_says_what_its_shots_cannot_tell_apart() -> None:
+    far = [[0.0, 0.0], [1.9, 0.8], [-1.2, 1.4]]
+    found = result(ran(KernelWork(MAP.as_json(), far), "aer", shots=200, seed=3)).values
+    matrix, floor = np.array(found["kernel"]), found["shot_floor"]
+    assert np.array_equal(matrix, matrix.T)
+    assert np.array_equal(np.diag(matrix), np.ones(3))
+    assert floor["shots"] == 200
+    assert floor["smallest"] == pytest.approx(3 / 200, rel=0.01)
+    assert floor["lost"] == np.mean(matrix[~np.eye(3, dtype=bool)] < floor["smallest"])
+    assert found["largest_error"] < 6 * max(floor["error"], 1 / 200)
+    assert "shot_floor" not in result(ran(KernelWork(MAP.as_json(), far))).values  # nothing was drawn
+
+
+@pytest.mark.parametrize(
+    ("options", "fits"),
+    [
+        ({"mitigation": "trex"}, True),
+        ({"mitigation": "trex+zne", "mode": "batch"}, True),
+        ({"mitigation": "readout"}, False),
+        ({"mode": "marathon"}, False),
+        ({"shots": 0}, False),
+    ],
+)
+def test_what_ibm_s_machines_cannot_do_is_refused_before_anything_is_sent(
+    options: dict[str, Any], fits: bool
+) -> None:
+    asked = payload(CircuitWork(qasm3=BELL), "ibm", **({"shots": 100} | options))
+    if fits:
+        assert needs_of(asked).memory_bytes == 0
+        return
+    with pytest.raises(ConfigError):
+        needs_of(asked)
+
+
+def test_one_circuit_at_a_time_is_mitigated_on_ibm_s_machines() -> None:
+    with pytest.raises(ConfigError, match="one at a time"):
+        needs_of(payload(KernelWork(MAP.as_json(), ROWS), "ibm", shots=100, mitigation="trex"))
+
+
 def test_a_classifier_s_chances_are_those_of_the_exact_simulation() -> None:
     found = result(ran(VqcWork(json.loads(VQC.to_text()), ROWS)))
     assert found.values["chances"] == pytest.approx(found.classical["exact"], abs=1e-9)
