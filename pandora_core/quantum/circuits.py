@@ -9,13 +9,17 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from openqasm3.parser import QASM3ParsingError
-from qiskit import QuantumCircuit, qasm3, qpy, transpile
+from qiskit import QuantumCircuit, qasm3, qpy
 from qiskit.circuit import Clbit, ParameterExpression, Qubit
+from qiskit.circuit.equivalence_library import SessionEquivalenceLibrary
 from qiskit.circuit.library import pauli_feature_map, real_amplitudes
 from qiskit.exceptions import QiskitError
+from qiskit.transpiler import PassManager
+from qiskit.transpiler.passes import BasisTranslator, HighLevelSynthesis, UnitarySynthesis
 
 from pandora_core.errors import ConfigError
 from pandora_core.quantum.featuremaps import FeatureMap
@@ -140,7 +144,7 @@ def from_qpy(data: bytes) -> QuantumCircuit:
 
 def to_qasm3(circuit: QuantumCircuit) -> str:
     """OpenQASM 3 text, for other tools: only gates of ``stdgates.inc``, no definitions of its own."""
-    return str(qasm3.dumps(transpile(circuit, basis_gates=_COMMON_GATES, optimization_level=0)))
+    return str(qasm3.dumps(_common_gates().run(circuit)))
 
 
 def from_qasm3(text: str) -> QuantumCircuit:
@@ -154,6 +158,21 @@ def from_qasm3(text: str) -> QuantumCircuit:
 def drawing(circuit: QuantumCircuit, columns: int = 80) -> str:
     """The circuit as text, folded to a width."""
     return str(circuit.draw("text", fold=columns, idle_wires=False))
+
+
+@cache
+def _common_gates() -> PassManager:
+    """What ``transpile`` does at level 0 without a device; but that loads every installed translation plugin first,
+    of which one is the whole client of IBM's runtime.
+    """
+    library = SessionEquivalenceLibrary
+    return PassManager(
+        [
+            UnitarySynthesis(_COMMON_GATES),
+            HighLevelSynthesis(basis_gates=_COMMON_GATES, equivalence_library=library),
+            BasisTranslator(library, _COMMON_GATES),
+        ]
+    )
 
 
 def _measurements(circuit: QuantumCircuit) -> list[tuple[Qubit, Clbit]]:

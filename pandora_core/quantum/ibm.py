@@ -29,6 +29,7 @@ from typing import Any
 import msgspec
 
 from pandora_core.errors import ConfigError, PandoraError
+from pandora_core.quantum.backends import Backend
 from pandora_core.quantum.ibm_rest import Access, Found, RestClient, RestError, UnreadableError, can_ask
 from pandora_core.quantum.jobs import Outcome, Payload
 from pandora_core.store.job_rows import JobFacts, JobState
@@ -204,6 +205,16 @@ class IbmClient:
             status = backend.status()
             devices.append(Device(backend.name, backend.num_qubits, status.pending_jobs, bool(status.operational)))
         return Answer(devices=devices)
+
+
+def by_queue(argument: str, calibration: Mapping[str, Any] | None) -> Backend:
+    """``ibm`` among the backends. It runs nothing in a worker: a job there has to be found again when this process
+    dies, which is what the queue and its client process are for.
+
+    Raises:
+        ConfigError: always.
+    """
+    raise ConfigError("runs through the queue of jobs alone", where="ibm", hint="pandora jobs submit --backend ibm")
 
 
 def serve(line: socket.socket) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -95,10 +97,25 @@ def test_an_instance_by_name_is_left_to_the_runtime() -> None:
     assert not can_ask(Access("t", "my-instance"))
 
 
-def test_the_client_process_starts_without_qiskit() -> None:
-    import subprocess
-    import sys
+def loaded_after(code: str, *modules: str) -> list[str]:
+    """Which of the modules a fresh interpreter has after some code."""
+    ask = f"{code}\nimport sys; print(*[m for m in {modules!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    return done.stdout.split()
 
-    code = "import sys, pandora_core.quantum.ibm; print([m for m in ('qiskit', 'scipy') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+
+def test_the_client_process_starts_without_qiskit() -> None:
+    assert loaded_after("import pandora_core.quantum.ibm", "numpy", "qiskit", "scipy") == ["numpy"]
+
+
+def test_a_sampler_s_result_is_read_back_without_the_runtime() -> None:
+    code = """
+from pandora_core.quantum import execution
+from pandora_core.quantum.backends import Measured
+from pandora_core.quantum.jobs import CircuitWork, Payload, RunOptions
+bell = 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;'
+payload = Payload(CircuitWork(qasm3=bell), RunOptions(), "ibm")
+made = execution.read_back(payload, execution.build(payload.work), Measured(({"00": 5, "11": 5},)))
+assert made.qasm3 and made.drawing
+"""
+    assert loaded_after(code, "qiskit", "qiskit_ibm_runtime", "qiskit_aer") == ["qiskit"]
