@@ -3,7 +3,7 @@
 Run with ``python -m tests.benchmarks.jobs_campaign [--faults 1000] [--seed 1]``. A queue runs in its own process,
 with real workers and the real IBM client against the stand-in; all of them are killed at random, replies of
 submissions are lost or cut, and jobs are cancelled. A fault of a request counts when a request has met it: each waits
-for the n-th request of its kind, n up to five, so that different moments are hit. Then the faults end, the queue
+for the first or second request of its kind, so that different moments are hit. Then the faults end, the queue
 drains, and books are compared:
 
 * lost: jobs that did not reach a final state, or are gone;
@@ -41,22 +41,22 @@ from tests.ibm_stand_in import Platform
 BELL = 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit[2] q; bit[2] c;\nh q[0]; cx q[0], q[1];\nc = measure q;\n'
 ME = (sys.executable, "-m", "tests.benchmarks.jobs_campaign")
 OPEN_AT_ONCE = 12
-WAITING_AT_ONCE, LATEST = 3, 5
+WAITING_AT_ONCE, LATEST = 3, 2
 """Faults that wait for a request of their kind at a time, and the last request that one is set for."""
 KILLS = ("queue", "warm worker", "child", "client")
 WEIGHTS = {
-    "queue": 6,
-    "warm worker": 6,
-    "child": 14,
-    "client": 8,
-    "lost": 14,
-    "dropped": 14,
-    "unavailable": 8,
+    "queue": 3,
+    "warm worker": 3,
+    "child": 8,
+    "client": 4,
+    "lost": 16,
+    "dropped": 16,
+    "unavailable": 10,
     "slow": 1,
-    "twice": 4,
-    "weather lost": 10,
-    "weather dropped": 10,
-    "cancel": 9,
+    "twice": 8,
+    "weather lost": 14,
+    "weather dropped": 14,
+    "cancel": 5,
 }
 
 
@@ -99,7 +99,7 @@ class Campaign:
         while self.hit < faults:
             self._fill()
             self._one_fault()
-            time.sleep(self.rng.uniform(0.02, 0.4))
+            time.sleep(self.rng.uniform(0.05, 0.8))
             self._keep_up()
         self.server.platform.faults.clear()
         self.server.platform.weather.clear()

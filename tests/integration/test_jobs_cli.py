@@ -180,6 +180,16 @@ def test_an_exported_circuit_is_taken_in_and_run(tmp_path: Path, bell: str) -> N
     assert done["result"]["values"]["shares"] == pytest.approx({"00": 0.5, "11": 0.5})
 
 
+def test_the_comparison_has_everybody_s_latency_and_accuracy_on_the_same_rows(tmp_path: Path) -> None:
+    found = pandora(tmp_path / "data", "quantum", "bench", "--rows", "6", "--qubits", "2", "--json")
+    assert [row["name"] for row in found["items"]] == ["classical", "NumPy", "aer"]
+    aer = found["items"][2]
+    assert aer["label"] == "simulated: Aer, no noise"
+    assert 0 < aer["execute_s"] < aer["total_s"]
+    assert aer["submit_s"] + aer["queue_s"] <= aer["total_s"]
+    assert all(0 <= row["accuracy"] <= 1 for row in found["items"])
+
+
 def test_ibm_s_machines_are_listed_beside_what_is_here(tmp_path: Path) -> None:
     from tests import ibm_stand_in
 
