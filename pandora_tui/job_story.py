@@ -88,6 +88,8 @@ def _run(detail: JobDetail, now_us: int, width: int) -> list[Line]:
     lines.append(_fact("circuit", ", ".join(how), width))
     if detail.position is not None:
         lines.append(_fact("place", f"{detail.position} in the queue of this machine", width))
+    elif job.remote_position is not None and job.state is JobState.QUEUED:
+        lines.append(_fact("place", f"{job.remote_position} in the queue of {job.remote_backend or 'IBM'}", width))
     return [*lines, *_times(job, now_us, width)]
 
 

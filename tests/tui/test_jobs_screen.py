@@ -35,13 +35,13 @@ def app(tmp_path: Path, jobs: Jobs) -> PandoraApp:
     return stored.console(tmp_path, place="jobs")
 
 
-def submit(jobs: Jobs, label: str, ago_s: int) -> str:
-    payload = Payload(CircuitWork(qasm3=QASM), RunOptions(shots=1000), "aer")
+def submit(jobs: Jobs, label: str, ago_s: int, backend: str = "aer") -> str:
+    payload = Payload(CircuitWork(qasm3=QASM), RunOptions(shots=1000), backend)
     new = new_job(payload, memory_limit_bytes=1 << 34, label=label)
     return jobs.submit(new, actor="ann", host="soc-1", at_us=NOW_US - ago_s * SECOND_US).id
 
 
-def finish(jobs: Jobs, job_id: str, ago_s: int) -> None:
+def finish(jobs: Jobs, job_id: str, ago_s: int, mitigated: dict[str, object] | None = None) -> None:
     jobs.claim(job_id, at_us=NOW_US - ago_s * SECOND_US)
     jobs.started(job_id, Identity(7, "x"), at_us=NOW_US - ago_s * SECOND_US)
     result = JobResult(
@@ -49,6 +49,7 @@ def finish(jobs: Jobs, job_id: str, ago_s: int) -> None:
         counts=[{"00": 510, "11": 490}],
         values={"distance": 0.01},
         classical={"exact": {"00": 0.5, "11": 0.5}},
+        mitigated=mitigated or {},
         drawing="q_0: ┤ H ├──■──",
     )
     facts = JobFacts(label="simulated: Aer, no noise", simulated=True, seed=5, level=1, depth=3, two_qubit_gates=1,
@@ -70,6 +71,21 @@ async def test_a_finished_job_is_told_beside_its_classical_figure(app: PandoraAp
         await sees(pilot, "┤ H ├──■──", "warmed up", "esc back")
         await pilot.press("escape")
         await sees(pilot, "r run again")
+
+
+async def test_a_mitigated_mean_is_shown_before_and_after(app: PandoraApp, jobs: Jobs) -> None:
+    finish(jobs, submit(jobs, "bell", 90), 80, {"before": 0.842, "after": 0.991, "method": "TREX and ZNE"})
+    async with app.run_test(size=NORMAL) as pilot:
+        await sees(pilot, "mitigated  before 0.842", "after 0.991", "method TREX and ZNE")
+
+
+async def test_a_job_that_waits_over_there_says_its_place_there(app: PandoraApp, jobs: Jobs) -> None:
+    job_id = submit(jobs, "far", 20, backend="ibm")
+    jobs.claim(job_id, at_us=NOW_US)
+    jobs.attached(job_id, "remote-1", "ibm_manila")
+    jobs.observed(job_id, JobState.QUEUED, "QUEUED", 7, at_us=NOW_US)
+    async with app.run_test(size=NORMAL) as pilot:
+        await sees(pilot, "7 in the queue of ibm_manila")
 
 
 async def test_a_job_that_waits_says_its_place_and_can_be_cancelled(app: PandoraApp, jobs: Jobs) -> None:
