@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 
 _FINAL = {"DONE": JobState.DONE, "CANCELLED": JobState.CANCELLED, "ERROR": JobState.ERROR}
 _BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)
+_URGENT_S = (0.2, 0.2, 0.5, 1.0, *_BACKOFF_S)
+"""While another job of the same tag may be about to run."""
 
 
 class RemoteOptions(NamedTuple):
@@ -174,7 +176,7 @@ class RemoteDesk:
         if not due or not self._has_client(due):
             return False
         if self._client is not None and self._client.is_ready:
-            job = min(due, key=lambda each: self._cares[each.id].due)
+            job = min(due, key=lambda each: (not self._is_urgent(each), self._cares[each.id].due))
             self._ask(job)
         return True
 
@@ -183,6 +185,15 @@ class RemoteDesk:
         if self._client is not None:
             self._client.close()
         self._client, self._asked, self._is_loading = None, None, False
+
+    def _is_urgent(self, job: Job) -> bool:
+        """Whether a second job of its tag may be over there, which is to be cancelled before it runs."""
+        care = self._cares[job.id]
+        return (
+            job.state is JobState.INITIALIZING
+            or bool(care.surplus)
+            or (job.intent_at_us is not None and not care.is_swept)
+        )
 
     def _has_client(self, jobs: Sequence[Job]) -> bool:
         if self._client is not None:
@@ -296,6 +307,7 @@ class RemoteDesk:
             self._jobs.attached(job.id, made.remote_id, made.backend, answer.facts)
             care.is_swept = False
         else:
+            care.is_swept = False
             self._trouble(job, answer.why)
 
     def _reconcile(self, job: Job, found: Sequence[Found], care: _Care) -> None:
@@ -327,7 +339,7 @@ class RemoteDesk:
         elif job.cancelled_by is not None:
             self._finish(job, Outcome(JobState.CANCELLED, f"cancelled by {job.cancelled_by}"), care)
         else:
-            care.empty_since = None
+            care.empty_since, care.is_swept = None, True
             self._jobs.requeue(job.id, "its submission came to nothing; it is sent again")
 
     def _observe(self, job: Job, found: Found, care: _Care) -> None:
@@ -375,5 +387,6 @@ class RemoteDesk:
             self._later(self._cares[job.id])
 
     def _later(self, care: _Care) -> None:
-        wait_s = _BACKOFF_S[min(care.troubles, len(_BACKOFF_S) - 1)]
+        backoff = _URGENT_S if care.surplus or not care.is_swept else _BACKOFF_S
+        wait_s = backoff[min(care.troubles, len(backoff) - 1)]
         care.due, care.troubles = time.monotonic() + min(wait_s, self._options.poll_s * 5), care.troubles + 1
