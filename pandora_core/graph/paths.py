@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
 
@@ -101,29 +101,65 @@ def steps_of(moment: Moment) -> tuple[Step, ...]:
 
 
 def routes(steps: Iterable[Step], start: str, goals: Iterable[str], limit: int = 5) -> tuple[Route, ...]:
-    """The ``limit`` likeliest routes without circles from a host to any goal.
+    """The ``limit`` likeliest routes without circles from a host to any goal, best first, on −log of the chance.
 
-    Best first, on −log of the chance; a host is passed at most ``limit`` times, which k shortest paths need (Yen,
-    Management Science 17, 712, 1971, is this without the bound on memory).
+    Every further route leaves one that was found at some host: the likeliest way on from there that no found route
+    with the same beginning took (Yen, Management Science 17, 712, 1971).
     """
-    from_ = _by_source(steps)
-    ends, passed, order = frozenset(goals) - {start}, defaultdict[str, int](int), count()
-    queue: list[tuple[float, int, tuple[Step, ...]]] = [(0.0, next(order), ())]
-    found: list[Route] = []
+    from_, ends, order = _by_source(steps), frozenset(goals) - {start}, count()
+    queue: list[tuple[float, int, tuple[Step, ...]]] = []
+    known: set[tuple[Step, ...]] = set()
+    found: list[tuple[Step, ...]] = []
+
+    def propose(beginning: tuple[Step, ...], taken: Collection[Step]) -> None:
+        here = beginning[-1].target if beginning else start
+        rest = _cheapest(from_, here, ends, {start, *(step.target for step in beginning)}, taken)
+        if rest is not None and beginning + rest not in known:
+            known.add(beginning + rest)
+            heapq.heappush(queue, (_cost(beginning + rest), next(order), beginning + rest))
+
+    propose((), ())
     while queue and len(found) < limit:
-        cost, _, taken = heapq.heappop(queue)
-        here = taken[-1].target if taken else start
+        route = heapq.heappop(queue)[2]
+        found.append(route)
+        for place in range(len(route)):
+            propose(route[:place], [other[place] for other in found if other[:place] == route[:place]])
+    return tuple(Route(route, math.exp(-_cost(route))) for route in found)
+
+
+def _cheapest(
+    from_: Mapping[str, list[Step]], start: str, ends: Collection[str], been: Collection[str], taken: Collection[Step]
+) -> tuple[Step, ...] | None:
+    """Dijkstra's way to the nearest end, through no host that has ``been`` and beginning with no step of ``taken``."""
+    queue: list[tuple[float, str]] = [(0.0, start)]
+    costs, came_by, done = {start: 0.0}, dict[str, Step](), set[str]()
+    while queue:
+        cost, here = heapq.heappop(queue)
         if here in ends:
-            found.append(Route(taken, math.exp(-cost)))
+            return _traced(came_by, start, here)
+        if here in done:
             continue
-        passed[here] += 1
-        if passed[here] > limit:
-            continue
-        been = {start, *(step.target for step in taken)}
+        done.add(here)
         for step in from_.get(here, ()):
-            if step.target not in been:
-                heapq.heappush(queue, (cost - math.log(step.chance), next(order), (*taken, step)))
-    return tuple(found)
+            further = cost - math.log(step.chance)
+            if step.target in been or (here == start and step in taken):
+                continue
+            if further < costs.get(step.target, math.inf):
+                costs[step.target], came_by[step.target] = further, step
+                heapq.heappush(queue, (further, step.target))
+    return None
+
+
+def _traced(came_by: Mapping[str, Step], start: str, end: str) -> tuple[Step, ...]:
+    steps: list[Step] = []
+    while end != start:
+        steps.append(came_by[end])
+        end = came_by[end].source
+    return tuple(reversed(steps))
+
+
+def _cost(route: Iterable[Step]) -> float:
+    return -sum(math.log(step.chance) for step in route)
 
 
 def blast_radius(

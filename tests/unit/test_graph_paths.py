@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pandora_core.graph.paths import Step, blast_radius, jewels_of, routes, steps_of
@@ -23,6 +23,9 @@ def step(source: str, target: str, chance: float, user: str = "ann") -> Step:
         st.floats(0.05, 1.0),
         max_size=16,
     )
+)
+@example(
+    arcs={(0, 1): 0.5, (0, 2): 1.0, (0, 3): 1.0, (1, 3): 1.0, (2, 1): 1.0, (2, 5): 1.0, (3, 1): 1.0, (3, 2): 1.0}
 )
 @settings(max_examples=60)
 def test_the_best_routes_are_those_of_trying_all(arcs: dict[tuple[int, int], float]) -> None:
