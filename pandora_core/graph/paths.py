@@ -130,7 +130,7 @@ def routes(steps: Iterable[Step], start: str, goals: Iterable[str], limit: int =
 def _cheapest(
     from_: Mapping[str, list[Step]], start: str, ends: Collection[str], been: Collection[str], taken: Collection[Step]
 ) -> tuple[Step, ...] | None:
-    """Dijkstra's way to the nearest end, through no host that has ``been`` and beginning with no step of ``taken``."""
+    """Dijkstra's way to the nearest end, through no host of ``been`` and beginning with no step of ``taken``."""
     queue: list[tuple[float, str]] = [(0.0, start)]
     costs, came_by, done = {start: 0.0}, dict[str, Step](), set[str]()
     while queue:

@@ -223,7 +223,7 @@ def test_a_killed_engine_loses_nothing_and_repeats_nothing(
 
 
 def test_a_killed_engine_with_a_model_at_work_finds_the_same(tmp_path: Path) -> None:
-    models, (lines, _) = tmp_path / "models", office(1_600, seed=1)
+    models, (lines, _) = tmp_path / "models", office(2_800, seed=1)  # half of them end the warm-up
     promoted(models)
     kills = 50 if os.environ.get("PANDORA_SLOW") == "1" else 3
     runs = [
