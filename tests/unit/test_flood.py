@@ -44,7 +44,8 @@ def outside(number: int) -> str:
 
 
 def call(number: int, source: str, destination: str, outcome: str = "success", sent: int = 9_000) -> Event:
-    more: dict[str, Any] = {"source.bytes": sent, "destination.bytes": 400, "source.packets": 1, "destination.packets": 1}
+    packets = {"source.packets": 1, "destination.packets": 1}
+    more: dict[str, Any] = {"source.bytes": sent, "destination.bytes": 400, **packets}
     return connection(START_US + number * SECOND_US, source, destination, 443, outcome=outcome, **more)
 
 
