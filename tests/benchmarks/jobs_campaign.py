@@ -9,6 +9,8 @@ drains, and books are compared:
 * lost: jobs that did not reach a final state, or are gone;
 * twice: jobs of this machine of which two processes left an outcome;
 * surplus: jobs over there, beyond one of a tag, that were neither cancelled nor failed.
+
+A doubled job can be cancelled only while it is queued over there: ``--queue-s`` says for how long that is.
 """
 
 from __future__ import annotations
@@ -81,14 +83,18 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
+QUEUE_S = 10.0
+"""How long a job is queued in the stand-in; a machine that is in demand takes minutes to hours."""
+
+
 class Campaign:
     """The victim and the one who torments it."""
 
-    def __init__(self, data: Path, seed: int) -> None:
+    def __init__(self, data: Path, seed: int, queue_s: float) -> None:
         self.data, self.rng = data, random.Random(seed)
         self.store = Store(data / FILE_NAME)
         self.jobs = Jobs(self.store)
-        self.server = ibm_stand_in.serve(Platform(queue_s=3.0, run_s=0.1))
+        self.server = ibm_stand_in.serve(Platform(queue_s=queue_s, run_s=0.1))
         self.submitted: list[str] = []
         self.faults: Counter[str] = Counter()
         self.restarts = -1
@@ -236,9 +242,11 @@ def be_queue(data: Path, url: str) -> None:
     store.close()
 
 
-def campaign(data: Path, faults: int, seed: int, say: Callable[[str], None] = print) -> Verdict:
+def campaign(
+    data: Path, faults: int, seed: int, *, queue_s: float = QUEUE_S, say: Callable[[str], None] = print
+) -> Verdict:
     """Run one; the figures are printed."""
-    victim = Campaign(data, seed)
+    victim = Campaign(data, seed, queue_s)
     try:
         verdict = victim.run(faults)
     finally:
@@ -255,13 +263,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--faults", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--queue-s", type=float, default=QUEUE_S)
     parser.add_argument("--be-queue", nargs=2, metavar=("DATA", "URL"))
     given = parser.parse_args(arguments)
     if given.be_queue:
         be_queue(Path(given.be_queue[0]), given.be_queue[1])
         return
     with tempfile.TemporaryDirectory() as folder:
-        verdict = campaign(Path(folder), given.faults, given.seed)
+        verdict = campaign(Path(folder), given.faults, given.seed, queue_s=given.queue_s)
     sys.exit(0 if verdict.is_clean else 1)
 
 
