@@ -18,7 +18,7 @@ from pandora_core.graph.network import NetworkGraph
 from pandora_core.graph.paths import Jewel, jewels_of
 from pandora_core.graph.ranking import Ranking, rank
 from pandora_core.graph.reading import flow_of
-from pandora_core.quantum.network import STANDINGS, WALKS
+from pandora_core.quantum.walks.network import STANDINGS, WALKS
 from pandora_core.store.graphs import GraphSnapshot, GraphStore
 
 log = logging.getLogger(__name__)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # imported where they are used: a console paints before it ne
     from pandora_core.atlas import Atlas
     from pandora_core.engine import Engine
     from pandora_core.escalator import Escalator
-    from pandora_core.quantum.policy import Rules
+    from pandora_core.quantum.tier.policy import Rules
     from pandora_core.service import Service
     from pandora_core.store.operator import Operator
     from pandora_core.store.reader import Reader
@@ -131,7 +131,7 @@ def escalator_of(settings: Settings, store: Store) -> Escalator:
         ConfigError: there is no backend of the name in the settings.
     """
     from pandora_core.escalator import Escalator, Options
-    from pandora_core.quantum.backends import check_name
+    from pandora_core.quantum.jobs.backends import check_name
 
     check_name(settings.escalation_backend)
     return Escalator(
@@ -147,7 +147,7 @@ def escalator_of(settings: Settings, store: Store) -> Escalator:
 
 def rules_of(settings: Settings) -> Rules:
     """What the settings let be escalated."""
-    from pandora_core.quantum.policy import Rules
+    from pandora_core.quantum.tier.policy import Rules
 
     return Rules(
         is_on=settings.escalation,
@@ -258,8 +258,8 @@ def _store_of(settings: Settings) -> Iterator[Store]:
 def _engine(settings: Settings, store: Store) -> Engine:
     from pandora_core.engine import Engine, EngineOptions
     from pandora_core.ingest.recognise import formats
-    from pandora_core.learn.live import LiveModel
-    from pandora_core.learn.novel_flows import NovelFlows, screen_of
+    from pandora_core.learn.scoring.live import LiveModel
+    from pandora_core.learn.scoring.novel_flows import NovelFlows, screen_of
     from pandora_core.store.escalations import Escalations
 
     options = EngineOptions(settings.batch_size, int(settings.silent_after_s * SECOND_US))
@@ -275,7 +275,7 @@ def _engine(settings: Settings, store: Store) -> Engine:
 
 def _token_problem(data: Path) -> str:
     """Why IBM's token is not at hand; empty where it is."""
-    from pandora_core.vault import credentials
+    from pandora_core.vault.agent import credentials
 
     try:
         with credentials.lease(data, credentials.IBM_QUANTUM):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from pandora_core.detect.alerts import EntityFile
-from pandora_core.detect.assessment import assessments_of, reasons_of
 from pandora_core.detect.behaviour import Fired
-from pandora_core.detect.incidents import MAX_DETECTIONS, Changes, IncidentBook
-from pandora_core.detect.suppress import SUBJECT, Suppression, suppressed, suppressions_of
-from pandora_core.detect.triage import CLOSED, effective, fold
+from pandora_core.detect.incidents.alerts import EntityFile
+from pandora_core.detect.incidents.assessment import assessments_of, reasons_of
+from pandora_core.detect.incidents.joining import MAX_DETECTIONS, Changes, IncidentBook
+from pandora_core.detect.incidents.suppress import SUBJECT, Suppression, suppressed, suppressions_of
+from pandora_core.detect.incidents.triage import CLOSED, effective, fold
 from pandora_core.model import Action, ActionKind, Alert, EntityRef, Verdict
 from pandora_core.store.writer import EntityState, Writer
 

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from pandora_core.detect.assessment import ACTOR, Assessment, Figure, Outcome
-from pandora_core.detect.triage import CLOSED, Triage
+from pandora_core.detect.incidents.assessment import ACTOR, Assessment, Figure, Outcome
+from pandora_core.detect.incidents.triage import CLOSED, Triage
 from pandora_core.errors import ConfigError, NotFoundError, PandoraError
 from pandora_core.model import Alert, Severity, Verdict, iso
-from pandora_core.quantum.policy import (
+from pandora_core.quantum.tier.policy import (
     HIGH_RISK,
     Answer,
     Attempt,
@@ -40,8 +40,8 @@ from pandora_core.store.rows import WAITING, AlertDetail, Escalation
 from pandora_core.store.store import Store
 
 if TYPE_CHECKING:  # NumPy and the kernels are loaded when there is something to escalate
-    from pandora_core.quantum.states import Reals
-    from pandora_core.quantum.tier import Member, TierModel
+    from pandora_core.quantum.models.states import Reals
+    from pandora_core.quantum.tier.model import Member, TierModel
 
 log = logging.getLogger(__name__)
 
@@ -178,7 +178,7 @@ class Escalator:
         self._escalations.begin(msgspec.structs.replace(begun, events=chosen, deadline_us=deadline_us), new)
 
     def _job_of(self, alert: Alert, decision: Decision, model: TierModel, flows: Sequence[int]) -> NewJob:
-        from pandora_core.quantum.jobs import KernelWork, Payload, RunOptions, new_job
+        from pandora_core.quantum.jobs.work import KernelWork, Payload, RunOptions, new_job
 
         rows = model.quantum.projection.apply(self._prepared(model, flows))
         work = KernelWork(model.feature_map, rows.tolist(), model.quantum.support.tolist())
@@ -264,7 +264,7 @@ class Escalator:
         """Flows as the model takes them, each with the window that its source had when the engine judged it."""
         import numpy as np
 
-        from pandora_core.learn.flows import WINDOW_FLOWS, FlowReader, is_flow
+        from pandora_core.learn.data.flows import WINDOW_FLOWS, FlowReader, is_flow
 
         blocks = [
             FlowReader().block([*filter(is_flow, before), event])
@@ -274,8 +274,8 @@ class Escalator:
         return model.prepared(numbers, np.concatenate([block.words()[-1:] for block in blocks]))
 
     def _opened(self, number: str) -> TierModel:
-        from pandora_core.learn.flows import FLOW
-        from pandora_core.quantum import tier
+        from pandora_core.learn.data.flows import FLOW
+        from pandora_core.quantum.tier import model as tier
 
         if self._model is None or self._model_hash != number:
             self._model, self._model_hash = tier.load(self._data, number), number
@@ -309,7 +309,7 @@ def _is_done(triage: Triage) -> bool:
 
 def _flows_of(detail: AlertDetail) -> list[int]:
     """The flows among an alert's events, oldest first."""
-    from pandora_core.learn.flows import is_flow
+    from pandora_core.learn.data.flows import is_flow
 
     return sorted(row.id for row in detail.events if is_flow(row.event))
 
@@ -329,7 +329,7 @@ def _escalation(alert: Alert, model: str, now_us: int, decision: Decision) -> Es
 
 def _most_flows(backend: str, model: TierModel) -> int:
     """Every flow is a circuit for each reference row."""
-    from pandora_core.quantum.jobs import MAX_CIRCUITS
+    from pandora_core.quantum.jobs.work import MAX_CIRCUITS
 
     most = 1 if is_remote(backend) else MAX_FLOWS
     return max(1, min(most, MAX_CIRCUITS // len(model.quantum.support)))
@@ -343,7 +343,7 @@ def _kernels_of(result: bytes | None) -> tuple[Reals, Reals]:
     """
     import numpy as np
 
-    from pandora_core.quantum.jobs import JobResult
+    from pandora_core.quantum.jobs.work import JobResult
 
     try:
         found = msgspec.json.decode(result or b"", type=JobResult)

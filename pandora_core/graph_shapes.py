@@ -13,8 +13,8 @@ from pandora_core.graph.moment import GraphEdge, Moment
 from pandora_core.graph.paths import Jewel, Reach, Route, Step
 from pandora_core.graph.ranking import RankedHost, RankedMove, Ranking
 from pandora_core.model import HOUR_US, iso
-from pandora_core.quantum.containing import Proposal, Proposals
-from pandora_core.quantum.spreading import Beside
+from pandora_core.quantum.plans.containing import Proposal, Proposals
+from pandora_core.quantum.walks.spreading import Beside
 
 Shape = dict[str, Any]
 

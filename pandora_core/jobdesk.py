@@ -18,11 +18,11 @@ from pandora_core.errors import EngineError, RefusedError
 from pandora_core.store.job_rows import DEFAULT_PRIORITY, NO_ENGINE, Job, NewJob
 
 if TYPE_CHECKING:  # imported where they are used: commands answer --help without them
-    from pandora_core.quantum.ibm import Answer, Device
-    from pandora_core.quantum.ibm_rest import Access
-    from pandora_core.quantum.jobs import Payload
-    from pandora_core.quantum.queue import Queue, QueueOptions, Remote
-    from pandora_core.quantum.remote import ClientProcess
+    from pandora_core.quantum.ibm.client import Answer, Device
+    from pandora_core.quantum.ibm.remote import ClientProcess
+    from pandora_core.quantum.ibm.rest import Access
+    from pandora_core.quantum.jobs.queue import Queue, QueueOptions, Remote
+    from pandora_core.quantum.jobs.work import Payload
     from pandora_core.store.jobs import Jobs
 
 LINGER_S = 60.0
@@ -53,14 +53,14 @@ def prepared(
         ConfigError: it cannot be run by anything.
         RefusedError: it would take more memory than workers may have, or a network that is not to be used.
     """
-    from pandora_core.quantum import backends, jobs
+    from pandora_core.quantum.jobs import backends, work
 
     backends.check_name(payload.backend)
     if settings.air_gapped and payload.backend.partition(":")[0] == "ibm":
         raise RefusedError("there is no network here (air_gapped)", where=payload.backend, hint="--backend aer")
     limit = _options(settings).memory_bytes
     reason = "" if is_tended(settings.data) else NO_ENGINE
-    return jobs.new_job(
+    return work.new_job(
         payload, memory_limit_bytes=limit, label=label, priority=priority, subject=subject, reason=reason
     )
 
@@ -145,8 +145,8 @@ def devices(settings: Settings, timeout_s: float = 60.0) -> list[Device]:
     """
     if settings.air_gapped:
         raise RefusedError("there is no network here (air_gapped)", where="ibm")
-    from pandora_core.quantum.ibm import Ask
-    from pandora_core.quantum.remote import ClientProcess, LateError, RemoteOptions
+    from pandora_core.quantum.ibm.client import Ask
+    from pandora_core.quantum.ibm.remote import ClientProcess, LateError, RemoteOptions
 
     client = ClientProcess(_access(settings), settings.data / "ibm.log", RemoteOptions(deadline_s=timeout_s))
     try:
@@ -165,7 +165,7 @@ def devices(settings: Settings, timeout_s: float = 60.0) -> list[Device]:
 
 def queue_of(settings: Settings, jobs: Jobs) -> Queue:
     """The queue of a data folder; only for the holder of ``worker.lock``."""
-    from pandora_core.quantum.queue import Queue
+    from pandora_core.quantum.jobs.queue import Queue
 
     return Queue(jobs, settings.data, _options(settings), _remote(settings, jobs), bootstrap.now_us)
 
@@ -179,14 +179,14 @@ def _heard(client: ClientProcess) -> Answer:
 def _elsewhere(settings: Settings, jobs: Jobs, old: Job, backend: str) -> NewJob:
     import msgspec
 
-    from pandora_core.quantum.jobs import payload_of
+    from pandora_core.quantum.jobs.work import payload_of
 
     payload = msgspec.structs.replace(payload_of(jobs.payload(old.id)), backend=backend)
     return prepared(settings, payload, label=old.label, priority=old.priority, subject=old.subject)
 
 
 def _options(settings: Settings) -> QueueOptions:
-    from pandora_core.quantum.queue import QueueOptions
+    from pandora_core.quantum.jobs.queue import QueueOptions
 
     slots = settings.jobs_slots or max(1, (os.cpu_count() or 1) - 1)
     memory = int(settings.jobs_memory_gb * 2**30) or _machine_bytes() // 2
@@ -200,18 +200,18 @@ def _machine_bytes() -> int:
 def _remote(settings: Settings, jobs: Jobs) -> Remote:
     """In the air gap nothing of IBM's client is ever loaded."""
     if settings.air_gapped:
-        from pandora_core.quantum.queue import AirGapped
+        from pandora_core.quantum.jobs.queue import AirGapped
 
         return AirGapped(jobs)
-    from pandora_core.quantum.remote import RemoteDesk
+    from pandora_core.quantum.ibm.remote import RemoteDesk
 
     return RemoteDesk(jobs, lambda: _access(settings), settings.data / "ibm.log", bootstrap.now_us)
 
 
 def _access(settings: Settings) -> Access:
-    """Raises the errors of :func:`~pandora_core.vault.credentials.lease`: locked, or not there."""
-    from pandora_core.quantum.ibm_rest import Access
-    from pandora_core.vault import credentials
+    """Raises the errors of :func:`~pandora_core.vault.agent.credentials.lease`: locked, or not there."""
+    from pandora_core.quantum.ibm.rest import Access
+    from pandora_core.vault.agent import credentials
 
     with credentials.lease(settings.data, credentials.IBM_QUANTUM) as secret:
         text = bytes(secret.view).decode()

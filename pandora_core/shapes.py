@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from pandora_core.detect.assessment import Assessment, Figure, assessments_of
-from pandora_core.detect.incidents import Incident
-from pandora_core.detect.next_steps import NextSteps, next_steps_of
-from pandora_core.detect.story import StoryLine
-from pandora_core.detect.suppress import Suppression
+from pandora_core.detect.incidents.assessment import Assessment, Figure, assessments_of
+from pandora_core.detect.incidents.joining import Incident
+from pandora_core.detect.incidents.next_steps import NextSteps, next_steps_of
+from pandora_core.detect.incidents.story import StoryLine
+from pandora_core.detect.incidents.suppress import Suppression
 from pandora_core.model import Action, Contribution, Detection, Entity, iso
 from pandora_core.store.rows import (
     WAITING,

@@ -10,9 +10,9 @@ from pathlib import Path
 from pandora_core.errors import PandoraError
 from pandora_core.escalator import attempt_of
 from pandora_core.model import DAY_US
-from pandora_core.quantum import tier_card
-from pandora_core.quantum.policy import LOCAL, Breaker, Rules, breaker, used
-from pandora_core.quantum.tier_card import MemberCard, TierCard
+from pandora_core.quantum.tier import card as tier_card
+from pandora_core.quantum.tier.card import MemberCard, TierCard
+from pandora_core.quantum.tier.policy import LOCAL, Breaker, Rules, breaker, used
 from pandora_core.store.escalations import Escalations
 from pandora_core.store.rows import WAITING
 from pandora_core.store.store import Store

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pandora_core.detect.next_steps import next_steps_of
+from pandora_core.detect.incidents.next_steps import next_steps_of
 from pandora_core.model import Detection
 from pandora_tui.style import Role, fit, glyphs, safe_text
 from pandora_tui.widgets.lines import Line

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pandora_core.detect.triage import ACKNOWLEDGED, CLOSED, NEW
+from pandora_core.detect.incidents.triage import ACKNOWLEDGED, CLOSED, NEW
 from pandora_core.errors import ConfigError
 from pandora_core.model import Severity, Verdict
 from pandora_tui.widgets.rows import RowId, Rows

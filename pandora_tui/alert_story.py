@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import cycle
 
-from pandora_core.detect.risk import whole_points
-from pandora_core.detect.triage import ACKNOWLEDGED, CLOSED, NEW
+from pandora_core.detect.incidents.risk import whole_points
+from pandora_core.detect.incidents.triage import ACKNOWLEDGED, CLOSED, NEW
 from pandora_core.model import Action, Alert, EntityRef
 from pandora_core.store.rows import AlertDetail, AlertView, EventRow
 from pandora_tui.advice import advice

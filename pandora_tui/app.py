@@ -42,8 +42,8 @@ from pandora_tui.vault_desk import VAULT_LOOK_S, VaultDesk
 from pandora_tui.widgets import scrollbar
 
 if TYPE_CHECKING:
-    from pandora_core.vault.answers import VaultStatus
-    from pandora_core.vault.client import Client
+    from pandora_core.vault.agent.answers import VaultStatus
+    from pandora_core.vault.agent.client import Client
 
 
 def open_screen(place: Place) -> Screen[Any]:

@@ -31,8 +31,8 @@ from pandora_tui.messages import EngineState, Status
 from pandora_tui.style import duration_text
 
 if TYPE_CHECKING:  # imported on the bridge's thread, after the first paint; sqlalchemy, after the first news
-    from pandora_core.detect.incidents import Incident
-    from pandora_core.quantum.jobs import Work
+    from pandora_core.detect.incidents.joining import Incident
+    from pandora_core.quantum.jobs.work import Work
     from pandora_core.store.changes import ChangeReader
     from pandora_core.store.job_rows import Job
     from pandora_core.store.jobs import Jobs
@@ -249,7 +249,7 @@ class Feed:
         """One quantum job with what came of it."""
         import msgspec
 
-        from pandora_core.quantum.jobs import JobResult
+        from pandora_core.quantum.jobs.work import JobResult
         from pandora_tui.job_story import JobDetail
 
         jobs = self._job_queue()
@@ -278,7 +278,7 @@ class Feed:
             ConfigError: the file cannot be read, or nothing can run it.
             RefusedError: it would take more memory than workers may have.
         """
-        from pandora_core.quantum.jobs import work_of
+        from pandora_core.quantum.jobs.work import work_of
 
         path = Path(file.strip()).expanduser()
         try:
@@ -295,7 +295,7 @@ class Feed:
             RefusedError: it would take more memory than workers may have.
         """
         from pandora_core import bootstrap, jobdesk
-        from pandora_core.quantum.jobs import Payload, RunOptions
+        from pandora_core.quantum.jobs.work import Payload, RunOptions
 
         payload = Payload(work, RunOptions(shots=shots), backend)
         new = jobdesk.prepared(bootstrap.settings_of(self.data), payload, label=label)
@@ -317,7 +317,7 @@ class Feed:
         Raises:
             RefusedError: without a reason, or of everything.
         """
-        from pandora_core.detect.suppress import Wish
+        from pandora_core.detect.incidents.suppress import Wish
 
         reader, operator = self._ready()
         engine = reader.engine()

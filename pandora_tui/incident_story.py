@@ -5,8 +5,8 @@ All functions return lines of pieces for a width in cells; text from logs is mad
 
 from __future__ import annotations
 
-from pandora_core.detect.risk import whole_points
-from pandora_core.detect.story import StoryLine
+from pandora_core.detect.incidents.risk import whole_points
+from pandora_core.detect.incidents.story import StoryLine
 from pandora_core.store.rows import IncidentDetail
 from pandora_tui.advice import advice
 from pandora_tui.style import Role, cell_width, fit, glyphs, safe_text, severity_mark

@@ -18,7 +18,7 @@ from pandora_tui.widgets.pieces import Piece
 from pandora_tui.wrapping import chopped, wrapped
 
 if TYPE_CHECKING:
-    from pandora_core.quantum.jobs import JobResult
+    from pandora_core.quantum.jobs.work import JobResult
 
 STATE_ROLES = {
     JobState.DONE: Role.GOOD,

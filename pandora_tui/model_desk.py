@@ -181,8 +181,8 @@ class ModelDesk:
 def read_models(data: Path) -> Models:
     """The registry as plain data; a version whose card is spoilt is an error that says which."""
     from pandora_core.cli.model_shapes import lineage_of, shape_of
-    from pandora_core.learn import reports
-    from pandora_core.learn.registry import Registry
+    from pandora_core.learn.versions import reports
+    from pandora_core.learn.versions.registry import Registry
 
     registry = Registry(data)
     views = []

@@ -17,7 +17,7 @@ from pandora_tui.wrapping import wrapped
 if TYPE_CHECKING:
     from pandora_core.graph.paths import Route
     from pandora_core.graph.ranking import RankedMove
-    from pandora_core.quantum.containing import Proposal, Proposals
+    from pandora_core.quantum.plans.containing import Proposal, Proposals
     from pandora_tui.surveyor import Picture
 
 

@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pandora_core.detect.assessment import Assessment, Figure, Outcome, assessments_of, standing_text, summary
+from pandora_core.detect.incidents.assessment import (
+    Assessment,
+    Figure,
+    Outcome,
+    assessments_of,
+    standing_text,
+    summary,
+)
 from pandora_core.model import Action, ActionKind
 from pandora_core.store.rows import WAITING, AlertDetail, Escalation
 from pandora_tui.style import Role, fit, glyphs, safe_text
@@ -17,8 +24,8 @@ from pandora_tui.words import time_text
 from pandora_tui.wrapping import wrapped
 
 if TYPE_CHECKING:  # a console's start loads nothing of the quantum tier
-    from pandora_core.quantum.policy import Breaker
-    from pandora_core.quantum.tier_card import MemberCard
+    from pandora_core.quantum.tier.card import MemberCard
+    from pandora_core.quantum.tier.policy import Breaker
     from pandora_core.tier_standing import Standing
 
 _LABEL = 10

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from pandora_tui.vault_lines import Showing
 
 if TYPE_CHECKING:
-    from pandora_core.vault.secret import Secret
-    from pandora_core.vault.totp import Recipe
+    from pandora_core.vault.crypto.secret import Secret
+    from pandora_core.vault.crypto.totp import Recipe
 
 VALUES_S = 10.0
 CODES_S = 60.0

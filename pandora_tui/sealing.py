@@ -15,7 +15,7 @@ from pandora_core import shapes
 from pandora_core.store.rows import AlertDetail, EventRow
 
 if TYPE_CHECKING:
-    from pandora_core.vault.client import Client
+    from pandora_core.vault.agent.client import Client
 
 FOLDER = "evidence"
 MEDIA = "application/x-ndjson"

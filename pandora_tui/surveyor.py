@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from pandora_core.graph.moment import Moment
     from pandora_core.graph.paths import Route
     from pandora_core.graph.ranking import RankedMove, Ranking
-    from pandora_core.quantum.containing import Proposals
-    from pandora_core.quantum.jobs import WalkWork
-    from pandora_core.quantum.spreading import Spread
+    from pandora_core.quantum.jobs.work import WalkWork
+    from pandora_core.quantum.plans.containing import Proposals
+    from pandora_core.quantum.walks.spreading import Spread
     from pandora_tui.raster import Pairs, Points
 
 SWITCH_S = 0.0005
@@ -158,7 +158,7 @@ def _holds(wanted: Iterable[str], user: str, kinds: Iterable[str]) -> bool:
 
 def spread(picture: Picture, host: str) -> Spread:
     """The walks from a host, step by step."""
-    from pandora_core.quantum.spreading import spread_of
+    from pandora_core.quantum.walks.spreading import spread_of
 
     return spread_of(picture.moment, host)
 
@@ -179,7 +179,7 @@ def paths(picture: Picture, host: str) -> tuple[Route, ...]:
 
 def circuit(picture: Picture, host: str) -> WalkWork:
     """The walk among the sixteen hosts around one, as the work of a quantum job."""
-    from pandora_core.quantum.walk_task import task_of, work_of
+    from pandora_core.quantum.jobs.walk_task import task_of, work_of
 
     return work_of(task_of(picture.moment, host))
 
@@ -187,6 +187,6 @@ def circuit(picture: Picture, host: str) -> WalkWork:
 def plans(picture: Picture, host: str) -> Proposals:
     """What to cut if a host has fallen, by every solver."""
     from pandora_core.graph.paths import steps_of
-    from pandora_core.quantum.containing import propose
+    from pandora_core.quantum.plans.containing import propose
 
     return propose(picture.moment, steps_of(picture.moment), [host], sorted(picture.jewels))

@@ -13,8 +13,8 @@ from pandora_tui.errands import Errands
 from pandora_tui.messages import VaultState
 
 if TYPE_CHECKING:
-    from pandora_core.vault.answers import VaultStatus
-    from pandora_core.vault.client import Client
+    from pandora_core.vault.agent.answers import VaultStatus
+    from pandora_core.vault.agent.client import Client
 
 VAULT_LOOK_S = 1.0
 """How often the agent is asked how the vault is."""
@@ -42,7 +42,7 @@ class VaultDesk:
     def client(self) -> Client:
         """The client; its calls wait for the agent, so make them on an errand."""
         if self._client is None:
-            from pandora_core.vault.client import Client
+            from pandora_core.vault.agent.client import Client
 
             self._client = Client(self.data)
         return self._client

@@ -15,10 +15,10 @@ from pandora_tui.widgets.dialogs import Blank
 from pandora_tui.words import day_text
 
 if TYPE_CHECKING:
-    from pandora_core.vault.answers import EntryView, Field, SlotView, VaultStatus
-    from pandora_core.vault.client import Client, Way
-    from pandora_core.vault.secret import Secret
-    from pandora_core.vault.totp import Recipe
+    from pandora_core.vault.agent.answers import EntryView, Field, SlotView, VaultStatus
+    from pandora_core.vault.agent.client import Client, Way
+    from pandora_core.vault.crypto.secret import Secret
+    from pandora_core.vault.crypto.totp import Recipe
 
 PROFILES = ("high", "standard", "cnsa")
 LEAST_CHARACTERS = 12
@@ -92,16 +92,16 @@ def of_entry(entry: EntryView) -> tuple[Blank, ...]:
 
 def passphrase_way(typed: str) -> Way:
     """A passphrase as a way in."""
-    from pandora_core.vault.client import Way
-    from pandora_core.vault.secret_sources import passphrase_secret
+    from pandora_core.vault.agent.client import Way
+    from pandora_core.vault.agent.secret_sources import passphrase_secret
 
     return Way(passphrase=passphrase_secret(typed))
 
 
 def key_file_way(path: str) -> Way:
     """A key file as a way in."""
-    from pandora_core.vault.client import Way
-    from pandora_core.vault.secret_sources import read_secret_file
+    from pandora_core.vault.agent.client import Way
+    from pandora_core.vault.agent.secret_sources import read_secret_file
 
     return Way(key_file=read_secret_file(Path(path.strip()).expanduser(), exact=True))
 
@@ -125,7 +125,7 @@ def add_slot(client: Client, values: dict[str, str]) -> SlotView:
 
 def put(client: Client, values: dict[str, str]) -> EntryView:
     """Add the entry of a form."""
-    from pandora_core.vault.protocol import Draft
+    from pandora_core.vault.agent.protocol import Draft
 
     main = _MAIN_FIELDS[values["kind"]]
     plain = {"user": values["user"].strip()} if values["user"].strip() else {}
@@ -142,7 +142,7 @@ def put(client: Client, values: dict[str, str]) -> EntryView:
 
 def edit(client: Client, entry: EntryView, values: dict[str, str]) -> EntryView:
     """Write what a form changed about an entry."""
-    from pandora_core.vault.protocol import Changes
+    from pandora_core.vault.agent.protocol import Changes
 
     changes = Changes(name=values["name"].strip(), tags=tuple(values["tags"].split()), note=values["note"].strip())
     return client.edit(entry.name, changes)
@@ -150,7 +150,7 @@ def edit(client: Client, entry: EntryView, values: dict[str, str]) -> EntryView:
 
 def rotate(client: Client, entry: EntryView, typed: str) -> EntryView:
     """Give an entry's main secret a new value."""
-    from pandora_core.vault.protocol import Changes
+    from pandora_core.vault.agent.protocol import Changes
 
     with _fields({entry.main_field: typed}) as fields:
         return client.edit(entry.name, Changes(), fields)
@@ -172,7 +172,7 @@ def recipe_of(client: Client, entry: EntryView) -> tuple[Recipe, Secret]:
     Raises:
         ConfigError: what it holds is no seed.
     """
-    from pandora_core.vault.totp import read_seed
+    from pandora_core.vault.crypto.totp import read_seed
 
     with client.get(entry.name) as opened:
         return read_seed(opened.value())
@@ -202,8 +202,8 @@ def _check_passphrase(values: dict[str, str]) -> str:
 
 @contextmanager
 def _fields(values: dict[str, str]) -> Iterator[list[Field]]:
-    from pandora_core.vault.answers import Field
-    from pandora_core.vault.secret import Secret
+    from pandora_core.vault.agent.answers import Field
+    from pandora_core.vault.crypto.secret import Secret
 
     made = [Field(name, Secret.absorb(bytearray(text.encode()))) for name, text in values.items()]
     try:

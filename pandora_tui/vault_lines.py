@@ -16,8 +16,8 @@ from pandora_tui.words import day_text
 from pandora_tui.wrapping import chopped, wrapped
 
 if TYPE_CHECKING:
-    from pandora_core.vault.answers import EntryView, RecipientsView, SlotView, VaultStatus
-    from pandora_core.vault.totp import Code
+    from pandora_core.vault.agent.answers import EntryView, RecipientsView, SlotView, VaultStatus
+    from pandora_core.vault.crypto.totp import Code
 
 MASK = "********"
 _LABEL = 12

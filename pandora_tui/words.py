@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-from pandora_core.detect.triage import ACKNOWLEDGED
+from pandora_core.detect.incidents.triage import ACKNOWLEDGED
 from pandora_core.model import Event, Verdict, iso
 from pandora_tui.style import glyphs
 

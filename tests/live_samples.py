@@ -8,13 +8,13 @@ from pathlib import Path
 
 from pandora_core.ingest.recognise import formats
 from pandora_core.learn.card import Recipe, Training
-from pandora_core.learn.datasets import Loaded
-from pandora_core.learn.flows import FlowReader
-from pandora_core.learn.registry import Registry
-from pandora_core.learn.signing import SeedSigner
-from pandora_core.learn.versions import Actor, train_version
+from pandora_core.learn.data.datasets import Loaded
+from pandora_core.learn.data.flows import FlowReader
+from pandora_core.learn.versions.registry import Registry
+from pandora_core.learn.versions.signing import SeedSigner
+from pandora_core.learn.versions.work import Actor, train_version
 from pandora_core.model import Event
-from pandora_core.vault.secret import Secret
+from pandora_core.vault.crypto.secret import Secret
 
 ACTOR = Actor("ann", "ws-1", 1_700_000_000_000_000)
 RECIPE = Recipe({"forest": {"n_estimators": 8, "max_leaf_nodes": 16}, "surprise": {"bins": 6}})

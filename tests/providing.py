@@ -6,9 +6,9 @@ import os
 
 import pytest
 
-from pandora_core.vault import providers
-from pandora_core.vault.providers import Provider
-from pandora_core.vault.providers.liboqs import HOW_TO_GET_IT
+from pandora_core.vault.crypto import providers
+from pandora_core.vault.crypto.providers import Provider
+from pandora_core.vault.crypto.providers.liboqs import HOW_TO_GET_IT
 
 PROVIDERS = [pytest.param("pyca", id="pyca"), pytest.param("liboqs", marks=pytest.mark.liboqs, id="liboqs")]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pandora_core.cli.output import plain
-from pandora_core.detect.next_steps import NextSteps
+from pandora_core.detect.incidents.next_steps import NextSteps
 
 
 def advice(steps: NextSteps) -> list[str]:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping
 
 from pandora_core.errors import ConfigError
-from pandora_core.vault.secret import Secret
+from pandora_core.vault.crypto.secret import Secret
 
 CLEAR_AFTER_S = 45
 _LIMIT_BYTES = 74_994

@@ -10,8 +10,8 @@ import click
 from pandora_core.cli.output import emit, json_option, table
 
 if TYPE_CHECKING:  # imported when a command runs: help needs no scikit-learn
-    from pandora_core.learn.profile import Profile
-    from pandora_core.learn.tabular import Columns
+    from pandora_core.learn.data.profile import Profile
+    from pandora_core.learn.data.tabular import Columns
 
 
 @click.group()
@@ -39,9 +39,9 @@ def import_(data: Path | None, /, what: str, as_json: bool, **given: Any) -> Non
     The file stays where it is; its hash is kept, and a changed one is refused later.
     """
     from pandora_core import bootstrap
-    from pandora_core.learn.profile import About
-    from pandora_core.learn.registry import Registry
-    from pandora_core.learn.versions import take_in
+    from pandora_core.learn.data.profile import About
+    from pandora_core.learn.versions.registry import Registry
+    from pandora_core.learn.versions.work import take_in
 
     loaded = load_of(data, what, **given)
     source = what if what == "verdicts" else str(Path(what).resolve())
@@ -83,8 +83,8 @@ def show(data: Path | None, name: str, as_json: bool) -> None:
 def load_of(data: Path | None, what: str, *, layout: str = "auto", **given: Any) -> Any:
     """Labelled data by path, by the name it was imported under, or the operators' ``verdicts``."""
     from pandora_core import bootstrap
-    from pandora_core.learn.datasets import load_verdicts
-    from pandora_core.learn.versions import find
+    from pandora_core.learn.data.datasets import load_verdicts
+    from pandora_core.learn.versions.work import find
 
     if what == "verdicts":
         with bootstrap.reading(data) as reader:
@@ -94,7 +94,7 @@ def load_of(data: Path | None, what: str, *, layout: str = "auto", **given: Any)
 
 def columns_of(given: dict[str, Any]) -> Columns:
     """What the options say of the columns."""
-    from pandora_core.learn.tabular import Columns
+    from pandora_core.learn.data.tabular import Columns
 
     return Columns(given["label"], given["time"], given["ignore"], given["text"], given["entity"], given["temporal"])
 
@@ -115,7 +115,7 @@ def shape_of(row: Profile, *, whole: bool = True) -> dict[str, Any]:
 
 def _registry(data: Path | None) -> Any:
     from pandora_core import bootstrap
-    from pandora_core.learn.registry import Registry
+    from pandora_core.learn.versions.registry import Registry
 
     return Registry(bootstrap.settings_of(data).data)
 

@@ -146,8 +146,8 @@ def _engine(data: Path | None) -> Iterator[Finding]:
 
 
 def _vault(data: Path | None) -> Iterator[Finding]:
-    from pandora_core.vault.client import Client
-    from pandora_core.vault.providers.liboqs import HOW_TO_GET_IT, look
+    from pandora_core.vault.agent.client import Client
+    from pandora_core.vault.crypto.providers.liboqs import HOW_TO_GET_IT, look
 
     problem = look().problem
     if problem:

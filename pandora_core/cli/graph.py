@@ -16,7 +16,7 @@ from pandora_core.model import iso
 if TYPE_CHECKING:  # scipy is imported when a command runs, not for the help page
     from pandora_core.graph.moment import GraphEdge
     from pandora_core.graph.ranking import RankedMove, Ranking
-    from pandora_core.quantum.jobs import RunOptions, WalkWork
+    from pandora_core.quantum.jobs.work import RunOptions, WalkWork
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -55,7 +55,7 @@ def rank_(data: Path | None, since: str | None, limit: int, at: str | None, as_j
 def host(data: Path | None, name: str, at: str | None, as_json: bool) -> None:
     """One host: its ways in and out, what is unusual about them, and where walks from it lead."""
     from pandora_core import atlas, graph_shapes, shapes
-    from pandora_core.quantum.spreading import beside
+    from pandora_core.quantum.walks.spreading import beside
 
     with bootstrap.graphing(data) as graph_:
         moment = graph_.moment(moment_us(at, "--at"))
@@ -127,9 +127,9 @@ def walk(
 ) -> None:  # fmt: skip
     """Where a quantum and a random walker from HOST are found, on the same graph."""
     from pandora_core import atlas, graph_shapes
-    from pandora_core.quantum.jobs import RunOptions
-    from pandora_core.quantum.spreading import beside
-    from pandora_core.quantum.walk_task import run_apart, task_of, work_of
+    from pandora_core.quantum.jobs.walk_task import run_apart, task_of, work_of
+    from pandora_core.quantum.jobs.work import RunOptions
+    from pandora_core.quantum.walks.spreading import beside
 
     with bootstrap.graphing(data) as graph_:
         moment = graph_.moment(moment_us(at, "--at"))
@@ -167,7 +167,7 @@ def export(data: Path | None, file: Path, at: str | None, as_json: bool) -> None
 def _queue(data: Path | None, work: WalkWork, options: RunOptions, backend: str, label: str) -> str:
     """Puts a walk into the queue of jobs; the id of the job."""
     from pandora_core import jobdesk
-    from pandora_core.quantum.jobs import Payload
+    from pandora_core.quantum.jobs.work import Payload
 
     settings = bootstrap.settings_of(data)
     new = jobdesk.prepared(settings, Payload(work, options, backend), label=label)

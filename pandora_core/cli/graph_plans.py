@@ -15,7 +15,7 @@ from pandora_core.model import iso
 if TYPE_CHECKING:
     from pandora_core.graph.moment import Moment
     from pandora_core.graph.paths import Jewel, Reach, Step
-    from pandora_core.quantum.containing import Proposals
+    from pandora_core.quantum.plans.containing import Proposals
 
 DAYS = (0.5, 1.0, 3.0, 7.0)
 
@@ -56,7 +56,7 @@ def paths(data: Path | None, name: str, limit: int, named: tuple[str, ...], at: 
     """Likely routes from HOST to what must not fall, with the evidence for each hop."""
     from pandora_core import graph_shapes, shapes
     from pandora_core.graph.paths import routes
-    from pandora_core.quantum.spreading import beside
+    from pandora_core.quantum.walks.spreading import beside
 
     seen = _look(data, (name,), named, at)
     found = routes(seen.steps, seen.fallen[0], seen.goals, limit)
@@ -85,7 +85,7 @@ def blast(data: Path | None, names: tuple[str, ...], limit: int, at: str | None,
     """The blast radius: the chance of every host within half a day to a week if HOST falls."""
     from pandora_core import graph_shapes, shapes
     from pandora_core.graph.paths import blast_radius
-    from pandora_core.quantum.spreading import beside
+    from pandora_core.quantum.walks.spreading import beside
 
     seen = _look(data, names, (), at)
     reaches = blast_radius(seen.steps, seen.fallen, DAYS)[:limit]
@@ -110,7 +110,7 @@ def what_if(data: Path | None, names: tuple[str, ...], named: tuple[str, ...], a
     """What it would mean if HOST fell: accounts that are found there, what they open, and what is lost when."""
     from pandora_core import graph_shapes
     from pandora_core.graph.paths import blast_radius, routes
-    from pandora_core.quantum.spreading import beside
+    from pandora_core.quantum.walks.spreading import beside
 
     seen = _look(data, names, named, at)
     first = [step for step in seen.steps if step.source in seen.fallen and step.target not in seen.fallen]
@@ -170,8 +170,8 @@ def contain(
 
     from pandora_core import graph_shapes
     from pandora_core.graph import containment
-    from pandora_core.quantum.containing import propose
-    from pandora_core.quantum.spreading import beside
+    from pandora_core.quantum.plans.containing import propose
+    from pandora_core.quantum.walks.spreading import beside
 
     seen = _look(data, names, named, at)
     found = propose(seen.moment, seen.steps, seen.fallen, seen.goals, keep, np.random.default_rng(seed))

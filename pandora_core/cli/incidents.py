@@ -10,9 +10,9 @@ from pandora_core import bootstrap, shapes
 from pandora_core.cli.advice import advice
 from pandora_core.cli.output import emit, json_option, plain, table
 from pandora_core.cli.pseudonym_option import Naming, pseudonym_options
-from pandora_core.detect.incidents import Incident
-from pandora_core.detect.next_steps import next_steps_of
-from pandora_core.detect.risk import whole_points
+from pandora_core.detect.incidents.joining import Incident
+from pandora_core.detect.incidents.next_steps import next_steps_of
+from pandora_core.detect.incidents.risk import whole_points
 from pandora_core.model import Severity, iso
 from pandora_core.store.rows import IncidentDetail
 

@@ -94,7 +94,7 @@ def submit(
     about: str | None, wait: bool, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Put a job into the queue: OpenQASM 3 in FILE, or JSON for the other kinds (docs/quantum.md); - is stdin."""
-    from pandora_core.quantum.jobs import Payload, RunOptions, work_of
+    from pandora_core.quantum.jobs.work import Payload, RunOptions, work_of
 
     noise = None if calibration is None else json.loads(_text(calibration))
     name = "aer:calibration" if noise is not None and backend == "aer" else backend

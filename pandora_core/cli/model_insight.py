@@ -24,7 +24,8 @@ def importance(data: Path | None, /, number: int | None, name: str, as_json: boo
     import msgspec
 
     from pandora_core.cli.datasets import load_of
-    from pandora_core.learn import insight, reports
+    from pandora_core.learn.fitting import insight
+    from pandora_core.learn.versions import reports
 
     registry, loaded = registry_of(data), load_of(data, name, **given)
     chosen = newest(registry, number)
@@ -47,7 +48,8 @@ def learning_curve(data: Path | None, /, number: int | None, name: str, as_json:
     import msgspec
 
     from pandora_core.cli.datasets import load_of
-    from pandora_core.learn import insight, reports
+    from pandora_core.learn.fitting import insight
+    from pandora_core.learn.versions import reports
 
     registry, loaded = registry_of(data), load_of(data, name, **given)
     chosen = newest(registry, number)
@@ -67,7 +69,7 @@ def learning_curve(data: Path | None, /, number: int | None, name: str, as_json:
 @click.pass_obj
 def report(data: Path | None, number: int, as_json: bool) -> None:
     """The last reports on a version that were kept: evaluate, importance, learning-curve."""
-    from pandora_core.learn import reports
+    from pandora_core.learn.versions import reports
 
     registry = registry_of(data)
     registry.version(number)

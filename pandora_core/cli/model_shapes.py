@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # imported when a command runs: help needs no scikit-learn
     from pandora_core.learn.metrics import Figure
-    from pandora_core.learn.registry import Registry, Version
+    from pandora_core.learn.versions.registry import Registry, Version
 
 
 def registry_of(data: Path | None) -> Registry:
     """The registry of a data folder."""
     from pandora_core import bootstrap
-    from pandora_core.learn.registry import Registry
+    from pandora_core.learn.versions.registry import Registry
 
     return Registry(bootstrap.settings_of(data).data)
 

@@ -17,7 +17,7 @@ from pandora_core.cli.output import emit, json_option, say, table
 if TYPE_CHECKING:  # imported when a command runs: help needs no scikit-learn
     from pandora_core.learn.card import Training
     from pandora_core.learn.metrics import Figures
-    from pandora_core.learn.versions import Report
+    from pandora_core.learn.versions.work import Report
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -81,9 +81,9 @@ def train(data: Path | None, /, names: tuple[str, ...], as_json: bool, **given: 
 
     from pandora_core import bootstrap
     from pandora_core.cli.datasets import load_of
-    from pandora_core.learn import signing
-    from pandora_core.learn.training import workers
-    from pandora_core.learn.versions import Actor, Split, train_version
+    from pandora_core.learn.fitting.training import workers
+    from pandora_core.learn.versions import signing
+    from pandora_core.learn.versions.work import Actor, Split, train_version
 
     sets = [load_of(data, name, **given) for name in names]
     how = _training(given, is_live=all(each.table.schema.is_live for each in sets))
@@ -116,8 +116,8 @@ def evaluate(data: Path | None, /, number: int | None, name: str, rounds: int, a
     """Judge a version (default: the newest) on labelled data of the same features."""
     from pandora_core import bootstrap
     from pandora_core.cli.datasets import load_of
-    from pandora_core.learn import reports
-    from pandora_core.learn.versions import evaluate_version
+    from pandora_core.learn.versions import reports
+    from pandora_core.learn.versions.work import evaluate_version
 
     loaded = load_of(data, name, **given)
     registry = registry_of(data)
@@ -139,7 +139,7 @@ def compare(data: Path | None, /, first: int, second: int, name: str, as_json: b
     import msgspec
 
     from pandora_core.cli.datasets import load_of
-    from pandora_core.learn.versions import compare_versions
+    from pandora_core.learn.versions.work import compare_versions
 
     found = compare_versions(registry_of(data), first, second, load_of(data, name, **given))
     rows = [
@@ -173,8 +173,8 @@ def search(data: Path | None, /, name: str, as_json: bool, **given: Any) -> None
     import msgspec
 
     from pandora_core.cli.datasets import load_of
-    from pandora_core.learn.search import search as search_
-    from pandora_core.learn.training import workers
+    from pandora_core.learn.fitting.search import search as search_
+    from pandora_core.learn.fitting.training import workers
 
     grid = {path: [_value(each) for each in values.split(",")] for path, values in map(_pair, given["grid"])}
     loaded = load_of(data, name, **given)
@@ -205,7 +205,7 @@ def robustness(
     import msgspec
 
     from pandora_core.cli.datasets import load_of
-    from pandora_core.learn import robustness as attacks
+    from pandora_core.learn.fitting import robustness as attacks
     from pandora_core.learn.table import divide
 
     registry, loaded = registry_of(data), load_of(data, name, **given)

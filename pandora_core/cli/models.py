@@ -14,7 +14,7 @@ from pandora_core.cli.model_work import compare, evaluate, robustness, search, t
 from pandora_core.cli.output import emit, json_option, table
 
 if TYPE_CHECKING:  # imported when a command runs: help needs no scikit-learn
-    from pandora_core.learn.registry import Promotion, Version
+    from pandora_core.learn.versions.registry import Promotion, Version
 
 
 @click.group()
@@ -128,7 +128,7 @@ def sign(data: Path | None, number: int, as_json: bool) -> None:
     """Sign a candidate with the key in the vault."""
     from pandora_core import bootstrap
     from pandora_core.errors import VaultLockedError
-    from pandora_core.learn import signing
+    from pandora_core.learn.versions import signing
 
     with signing.at_hand(bootstrap.settings_of(data).data) as signer:
         if signer is None:
@@ -149,7 +149,7 @@ def key(data: Path | None, shown: bool, as_json: bool) -> None:
 
     from pandora_core import bootstrap
     from pandora_core.errors import NotFoundError
-    from pandora_core.learn import signing
+    from pandora_core.learn.versions import signing
 
     folder, registry = bootstrap.settings_of(data).data, registry_of(data)
     if not shown:

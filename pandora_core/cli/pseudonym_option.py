@@ -38,7 +38,7 @@ class Naming(NamedTuple):
         if not as_json:
             raise ConfigError("pseudonyms are for what is given out as JSON", hint="give --json with --pseudonyms")
         from pandora_core.pseudonyms import Pseudonyms
-        from pandora_core.vault import credentials
+        from pandora_core.vault.agent import credentials
 
         try:
             key = credentials.lease(bootstrap.settings_of(self.data).data, credentials.PSEUDONYM_KEY)

@@ -18,7 +18,7 @@ from pandora_core.store.job_rows import JobState
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
-    from pandora_core.quantum.comparison import Answered, Problem
+    from pandora_core.quantum.jobs.comparison import Answered, Problem
     from pandora_core.store.jobs import Jobs
 
 _BARS = 40
@@ -40,12 +40,12 @@ quantum.add_command(tier)
 def backends(data: Path | None, ibm: bool, calibration: str | None, as_json: bool) -> None:
     """What circuits can run on."""
     if calibration is not None:
-        from pandora_core.quantum.simulators import calibration_of
+        from pandora_core.quantum.jobs.simulators import calibration_of
 
         put(json.dumps(calibration_of(calibration)))
         return
     from pandora_core import plugins
-    from pandora_core.quantum.backends import ABOUT, GROUP
+    from pandora_core.quantum.jobs.backends import ABOUT, GROUP
 
     rows = [{"name": a.name, "where": a.where, "simulated": a.simulated, "what": a.what} for a in ABOUT]
     known = {about.name for about in ABOUT}
@@ -74,8 +74,9 @@ def backends(data: Path | None, ibm: bool, calibration: str | None, as_json: boo
 @json_option
 def transpile(file: Path, backend: str, seeds: int, output: Path | None, as_json: bool) -> None:
     """Levels 0 to 3 compared for a backend: two-qubit gates and depth, the best of several seeds."""
-    from pandora_core.quantum import circuits, transpiling
-    from pandora_core.quantum.backends import check_name, load
+    from pandora_core.quantum.circuits import forms as circuits
+    from pandora_core.quantum.circuits import transpiling
+    from pandora_core.quantum.jobs.backends import check_name, load
 
     check_name(backend)
     target = load(backend).target
@@ -98,7 +99,7 @@ def transpile(file: Path, backend: str, seeds: int, output: Path | None, as_json
 @click.pass_obj
 def export(data: Path | None, what: str, form: str, output: Path | None, as_json: bool) -> None:
     """The circuit of a job (by its id), or of a classifier (a file with its JSON)."""
-    from pandora_core.quantum import circuits
+    from pandora_core.quantum.circuits import forms as circuits
 
     circuit = _circuit_of(data, what)
     content = circuits.to_qpy(circuit) if form == "qpy" else circuits.to_qasm3(circuit).encode()
@@ -124,7 +125,7 @@ def bench(
     data: Path | None, /, names: tuple[str, ...], qubits: int, rows: int, shots: int, seed: int, as_json: bool
 ) -> None:
     """Classical, NumPy, Aer and, if named, hardware, on the same rows: latency and accuracy."""
-    from pandora_core.quantum import comparison
+    from pandora_core.quantum.jobs import comparison
 
     given = comparison.problem(qubits, rows, seed)
     found = [comparison.classical(given), comparison.exact(given)]
@@ -141,7 +142,7 @@ def bench(
 @json_option
 def novelty(file: Path, seeds: int, budgets: tuple[float, ...], as_json: bool) -> None:
     """Measure the novelty tier on labelled rows (NSL-KDD's KDDTrain+.txt), attack types held out. Takes long."""
-    from pandora_core.quantum.novelty_study import study
+    from pandora_core.quantum.tier.study import study
 
     outcomes = []
     for outcome in study(_labelled_rows(file), range(seeds), budgets=budgets):
@@ -157,9 +158,10 @@ def novelty(file: Path, seeds: int, budgets: tuple[float, ...], as_json: bool) -
 
 
 def _circuit_of(data: Path | None, what: str) -> QuantumCircuit:
-    from pandora_core.quantum import circuits, execution
-    from pandora_core.quantum.jobs import payload_of
-    from pandora_core.quantum.vqc import Vqc
+    from pandora_core.quantum.circuits import forms as circuits
+    from pandora_core.quantum.jobs import execution
+    from pandora_core.quantum.jobs.work import payload_of
+    from pandora_core.quantum.models.vqc import Vqc
 
     if Path(what).is_file():
         model = Vqc.from_text(Path(what).read_text("utf-8"))
@@ -174,8 +176,8 @@ def _circuit_of(data: Path | None, what: str) -> QuantumCircuit:
 
 def _by_job(data: Path | None, queue: Jobs, given: Problem, name: str, shots: int, seed: int) -> Answered:
     """Submission → queue → execution → result, through a job like any other."""
-    from pandora_core.quantum import comparison
-    from pandora_core.quantum.jobs import Payload, RunOptions
+    from pandora_core.quantum.jobs import comparison
+    from pandora_core.quantum.jobs.work import Payload, RunOptions
 
     settings = bootstrap.settings_of(data)
     begun = time.perf_counter()
@@ -215,7 +217,7 @@ def _labelled_rows(file: Path) -> Any:
     """NSL-KDD: 41 features of which three are words, then the type."""
     import numpy as np
 
-    from pandora_core.quantum.novelty_study import Rows
+    from pandora_core.quantum.tier.study import Rows
 
     words = (1, 2, 3)
     lines = [line.split(",") for line in file.read_text("utf-8").split()]
@@ -229,7 +231,7 @@ def _labelled_rows(file: Path) -> Any:
 
 def _novelty_items(outcomes: list[Any]) -> list[dict[str, Any]]:
     """Means and 95 % intervals over seeds; gains are paired by seed against the fast tier alone."""
-    from pandora_core.quantum.novelty_study import FAST, interval
+    from pandora_core.quantum.tier.study import FAST, interval
 
     items = []
     for budget in sorted({outcome.budget for outcome in outcomes}):

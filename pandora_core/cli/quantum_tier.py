@@ -13,9 +13,9 @@ from pandora_core.errors import ConfigError
 from pandora_core.model import iso
 
 if TYPE_CHECKING:  # imported when a command runs
-    from pandora_core.quantum.novelty_study import Rows
-    from pandora_core.quantum.policy import Breaker
-    from pandora_core.quantum.tier_card import MemberCard, Verdict
+    from pandora_core.quantum.tier.card import MemberCard, Verdict
+    from pandora_core.quantum.tier.policy import Breaker
+    from pandora_core.quantum.tier.study import Rows
     from pandora_core.tier_standing import Standing
 
 
@@ -42,12 +42,12 @@ def train(
     data: Path | None, /, what: str, layout: str, seed: int, budget: float, divisions: int, as_json: bool
 ) -> None:
     """Fit the quantum kernel and its classical control to benign flows, judge both, and use them. Takes minutes."""
-    from pandora_core.learn.flows import FLOW
-    from pandora_core.learn.registry import Registry
-    from pandora_core.learn.versions import find
-    from pandora_core.quantum import tier as models
-    from pandora_core.quantum import tier_training
-    from pandora_core.quantum.tier_card import About
+    from pandora_core.learn.data.flows import FLOW
+    from pandora_core.learn.versions.registry import Registry
+    from pandora_core.learn.versions.work import find
+    from pandora_core.quantum.tier import model as models
+    from pandora_core.quantum.tier import training as tier_training
+    from pandora_core.quantum.tier.card import About
 
     folder = bootstrap.settings_of(data).data
     loaded = find(Registry(folder), what, layout)
@@ -70,7 +70,7 @@ def train(
 @click.pass_obj
 def on(data: Path | None, number: str, as_json: bool) -> None:
     """Use a model that was trained before."""
-    from pandora_core.quantum import tier_card
+    from pandora_core.quantum.tier import card as tier_card
 
     tier_card.card(bootstrap.settings_of(data).data, number)
     _use(data, number)
@@ -133,7 +133,7 @@ def _use(data: Path | None, number: str) -> None:
 
 
 def _rows_of(name: str, table: Any) -> Rows:
-    from pandora_core.quantum.novelty_study import Rows
+    from pandora_core.quantum.tier.study import Rows
 
     return Rows(name, table.numbers, table.categories, table.kinds)
 

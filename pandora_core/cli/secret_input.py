@@ -16,9 +16,9 @@ import click
 
 from pandora_core.cli.output import say
 from pandora_core.errors import ConfigError, PandoraError
-from pandora_core.vault.client import Way
-from pandora_core.vault.secret import Secret
-from pandora_core.vault.secret_sources import passphrase_secret, read_secret, read_secret_file
+from pandora_core.vault.agent.client import Way
+from pandora_core.vault.agent.secret_sources import passphrase_secret, read_secret, read_secret_file
+from pandora_core.vault.crypto.secret import Secret
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _SHORT_BYTES = 12
@@ -155,7 +155,7 @@ def make_key_file(path: Path) -> Secret:
     Raises:
         ConfigError: the file exists, or cannot be written.
     """
-    from pandora_core.vault.keyfile import KeyFile
+    from pandora_core.vault.format.keyfile import KeyFile
 
     made = KeyFile.generate()
     with made.key:
@@ -170,8 +170,8 @@ def make_identity(path: Path, profile: str) -> str:
     Raises:
         ConfigError: the file exists, or cannot be written.
     """
-    from pandora_core.vault import providers, recipients
-    from pandora_core.vault.profiles import profile_by_name
+    from pandora_core.vault.crypto import providers, recipients
+    from pandora_core.vault.crypto.profiles import profile_by_name
 
     made = recipients.generate(providers.choose(), profile_by_name(profile).suite)
     with made.identity.seed, Secret.absorb(made.identity.export()) as text:

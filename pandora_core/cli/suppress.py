@@ -8,7 +8,7 @@ import click
 
 from pandora_core import bootstrap, shapes
 from pandora_core.cli.output import emit, json_option, table
-from pandora_core.detect.suppress import Suppression, Wish
+from pandora_core.detect.incidents.suppress import Suppression, Wish
 from pandora_core.errors import ConfigError
 from pandora_core.model import DAY_US, from_iso, iso
 

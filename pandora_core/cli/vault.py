@@ -8,10 +8,10 @@ from pandora_core import config
 from pandora_core.cli import vault_entries, vault_files, vault_keys, vault_shapes, vault_show, vault_trust
 from pandora_core.cli.output import counted, emit, json_option, plain, say
 from pandora_core.cli.secret_input import WayOptions, slot_options, unlocking_options, way_of
-from pandora_core.vault.answers import VaultStatus
-from pandora_core.vault.client import Client
-from pandora_core.vault.hardening import keep_quiet
-from pandora_core.vault.protocol import AUTO_LOCK_BOUNDS_S, AUTO_LOCK_S
+from pandora_core.vault.agent.answers import VaultStatus
+from pandora_core.vault.agent.client import Client
+from pandora_core.vault.agent.hardening import keep_quiet
+from pandora_core.vault.agent.protocol import AUTO_LOCK_BOUNDS_S, AUTO_LOCK_S
 
 
 @click.group()

@@ -14,11 +14,11 @@ from pandora_core.cli import vault_shapes
 from pandora_core.cli.output import emit, json_option, plain
 from pandora_core.cli.secret_input import made_up, value_from
 from pandora_core.errors import ConfigError
-from pandora_core.vault import totp
-from pandora_core.vault.answers import EntryView, Field
-from pandora_core.vault.client import Client
-from pandora_core.vault.protocol import Changes, Draft
-from pandora_core.vault.secret import Secret
+from pandora_core.vault.agent.answers import EntryView, Field
+from pandora_core.vault.agent.client import Client
+from pandora_core.vault.agent.protocol import Changes, Draft
+from pandora_core.vault.crypto import totp
+from pandora_core.vault.crypto.secret import Secret
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 MAIN_FIELDS = {

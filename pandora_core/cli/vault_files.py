@@ -15,8 +15,8 @@ import click
 from pandora_core.cli import vault_shapes
 from pandora_core.cli.output import counted, emit, json_option, plain, say
 from pandora_core.errors import ConfigError
-from pandora_core.vault.answers import Custody
-from pandora_core.vault.client import Client, Member
+from pandora_core.vault.agent.answers import Custody
+from pandora_core.vault.agent.client import Client, Member
 
 _PATH = click.Path(path_type=Path)
 

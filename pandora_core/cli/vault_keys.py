@@ -21,10 +21,10 @@ from pandora_core.cli.secret_input import (
     write_secret,
 )
 from pandora_core.errors import ConfigError, NotFoundError
-from pandora_core.vault.answers import EntryView, Field, SlotView
-from pandora_core.vault.client import Client
-from pandora_core.vault.protocol import Changes
-from pandora_core.vault.secret import Secret
+from pandora_core.vault.agent.answers import EntryView, Field, SlotView
+from pandora_core.vault.agent.client import Client
+from pandora_core.vault.agent.protocol import Changes
+from pandora_core.vault.crypto.secret import Secret
 
 _ID_DIGITS = 8
 """So many of a slot's id are to be given at least."""

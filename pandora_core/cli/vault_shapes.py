@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from pandora_core.model import iso
-from pandora_core.vault.answers import AuditView, Custody, EntryView, LeaseView, Opened, VaultStatus
+from pandora_core.vault.agent.answers import AuditView, Custody, EntryView, LeaseView, Opened, VaultStatus
 
 Shape = dict[str, Any]
 

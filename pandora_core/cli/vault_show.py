@@ -13,10 +13,10 @@ from pandora_core.cli import clipboard, vault_shapes
 from pandora_core.cli.output import emit, json_option, plain, say, table
 from pandora_core.cli.secret_input import write_secret
 from pandora_core.errors import ConfigError
-from pandora_core.vault import totp
-from pandora_core.vault.answers import EntryView, Opened
-from pandora_core.vault.client import Client
-from pandora_core.vault.secret import Secret
+from pandora_core.vault.agent.answers import EntryView, Opened
+from pandora_core.vault.agent.client import Client
+from pandora_core.vault.crypto import totp
+from pandora_core.vault.crypto.secret import Secret
 
 _MASK = "••••••••"
 

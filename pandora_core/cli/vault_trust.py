@@ -11,8 +11,8 @@ import click
 from pandora_core.cli import vault_shapes
 from pandora_core.cli.output import counted, emit, json_option, plain, table
 from pandora_core.errors import ConfigError, ProviderError, TamperedError
-from pandora_core.vault.answers import AuditView
-from pandora_core.vault.client import Client
+from pandora_core.vault.agent.answers import AuditView
+from pandora_core.vault.agent.client import Client
 
 _PATH = click.Path(path_type=Path)
 

@@ -8,31 +8,31 @@ from typing import ClassVar, NamedTuple
 import msgspec
 
 from pandora_core.detect.addresses import is_outside
-from pandora_core.detect.beacons import Beacons
 from pandora_core.detect.behaviour import Behaviour, Context, Fired, Maker, Route
-from pandora_core.detect.borrowed import BorrowedAccounts
-from pandora_core.detect.certificates import Certificates
+from pandora_core.detect.behaviours.beacons import Beacons
+from pandora_core.detect.behaviours.borrowed import BorrowedAccounts
+from pandora_core.detect.behaviours.certificates import Certificates
+from pandora_core.detect.behaviours.dns_tunnels import DnsTunnels
+from pandora_core.detect.behaviours.failing_names import FailingNames
+from pandora_core.detect.behaviours.first_logons import FirstLogons
+from pandora_core.detect.behaviours.host_signs import HostSigns
+from pandora_core.detect.behaviours.hours import UnusualHours
+from pandora_core.detect.behaviours.logons import FailedLogons
+from pandora_core.detect.behaviours.long_connections import LongConnections
+from pandora_core.detect.behaviours.new_destinations import NewDestinations
+from pandora_core.detect.behaviours.rare_alerts import RareAlerts
+from pandora_core.detect.behaviours.reading import BulkReading
+from pandora_core.detect.behaviours.record_types import RecordTypes
+from pandora_core.detect.behaviours.scans import Scans
+from pandora_core.detect.behaviours.services import RemoteServices
+from pandora_core.detect.behaviours.signatures import Signatures
+from pandora_core.detect.behaviours.spread import SpreadLogons
+from pandora_core.detect.behaviours.strobes import Strobes
+from pandora_core.detect.behaviours.tickets import Roasting
+from pandora_core.detect.behaviours.uploads import Uploads
 from pandora_core.detect.channels import MAX_CHANNELS, Channels
-from pandora_core.detect.dns_tunnels import DnsTunnels
 from pandora_core.detect.edges import MAX_EDGES, Edge, Edges
-from pandora_core.detect.failing_names import FailingNames
-from pandora_core.detect.first_logons import FirstLogons
-from pandora_core.detect.host_signs import HostSigns
-from pandora_core.detect.hours import UnusualHours
-from pandora_core.detect.logons import FailedLogons
-from pandora_core.detect.long_connections import LongConnections
 from pandora_core.detect.names import MAX_PLACES, Names
-from pandora_core.detect.new_destinations import NewDestinations
-from pandora_core.detect.rare_alerts import RareAlerts
-from pandora_core.detect.reading import BulkReading
-from pandora_core.detect.record_types import RecordTypes
-from pandora_core.detect.scans import Scans
-from pandora_core.detect.services import RemoteServices
-from pandora_core.detect.signatures import Signatures
-from pandora_core.detect.spread import SpreadLogons
-from pandora_core.detect.strobes import Strobes
-from pandora_core.detect.tickets import Roasting
-from pandora_core.detect.uploads import Uploads
 from pandora_core.model import Event
 
 BUILT_IN: tuple[Maker, ...] = (

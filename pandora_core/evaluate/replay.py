@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from pandora_core.detect import risk
 from pandora_core.detect.addresses import is_internal
-from pandora_core.detect.alerts import OPEN_RISK
-from pandora_core.detect.incidents import Incident
+from pandora_core.detect.incidents import risk
+from pandora_core.detect.incidents.alerts import OPEN_RISK
+from pandora_core.detect.incidents.joining import Incident
 from pandora_core.engine import Engine, EngineOptions
 from pandora_core.evaluate.truth import Stage, Truth
 from pandora_core.ingest.recognise import formats

@@ -3,8 +3,8 @@
 What can be done: isolate a host, disable an account, block the way between two hosts. A plan is feasible when every
 route is cut by one of its measures. The cheapest is found exactly, as a mixed-integer programme; for some known
 routes it is a weighted hitting set, and written as a QUBO for annealing and QAOA
-(:mod:`pandora_core.quantum.optimise`). Where ways are only blocked it is a minimum cut, quick at any size and shown
-beside it. A plan is a checklist for people; Pandora never acts on the network.
+(:mod:`pandora_core.quantum.plans.optimise`). Where ways are only blocked it is a minimum cut, quick at any size and
+shown beside it. A plan is a checklist for people; Pandora never acts on the network.
 """
 
 from __future__ import annotations

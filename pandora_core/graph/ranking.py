@@ -2,7 +2,7 @@
 
 The walks are asked how close a move's target was to its source on the days before: an intruder goes where nothing
 led. Every ranking says which walk, on the same graph, foretold the new ways of the history better; that one counts in
-the score. The quantum walks come from :mod:`pandora_core.quantum.walk`; this module knows
+the score. The quantum walks come from :mod:`pandora_core.quantum.walks.walk`; this module knows
 them only as walks.
 """
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from pandora_core.detect.addresses import is_group_address, is_internal, is_local
-from pandora_core.detect.first_logons import service_host
+from pandora_core.detect.behaviours.first_logons import service_host
 from pandora_core.detect.names import is_name, machine_of, place_of, user_name
 from pandora_core.detect.paths import source_of, target_of
 from pandora_core.model import MINUTE_US, Event

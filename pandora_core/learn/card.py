@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from pandora_core.learn.drift import Reference
+from pandora_core.learn.data.drift import Reference
 from pandora_core.learn.metrics import Figures
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from pandora_core.detect.behaviour import Fired
-from pandora_core.detect.triage import Triage, fold
+from pandora_core.detect.incidents.triage import Triage, fold
 from pandora_core.model import MINUTE_US, Action, Alert, Detection, Entity
 from pandora_core.store import migrations, sqlite
 from pandora_core.store.rows import (

@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from pandora_core.detect.assessment import ACTOR, Assessment, value_of
+from pandora_core.detect.incidents.assessment import ACTOR, Assessment, value_of
 from pandora_core.errors import NotFoundError
 from pandora_core.model import HOUR_US, ActionKind, Alert, Event
 from pandora_core.store import schema

@@ -126,7 +126,7 @@ COLUMNS = Job.__struct_fields__
 
 
 class NewJob(NamedTuple):
-    """What somebody wants done; :mod:`pandora_core.quantum.jobs` makes and checks the payload."""
+    """What somebody wants done; :mod:`pandora_core.quantum.jobs.work` makes and checks the payload."""
 
     kind: str
     backend: str

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, CursorResult, insert, or_, select, update
 
-from pandora_core.detect.suppress import SUBJECT as SUPPRESSIONS
-from pandora_core.detect.suppress import Wish, suppressions_of, value_of
-from pandora_core.detect.triage import ACKNOWLEDGED, CLOSED, conflicting, fold, last_undoable
+from pandora_core.detect.incidents.suppress import SUBJECT as SUPPRESSIONS
+from pandora_core.detect.incidents.suppress import Wish, suppressions_of, value_of
+from pandora_core.detect.incidents.triage import ACKNOWLEDGED, CLOSED, conflicting, fold, last_undoable
 from pandora_core.errors import NotFoundError, RefusedError, StaleActionError
 from pandora_core.model import Action, ActionKind, EntityRef, iso
 from pandora_core.store import schema

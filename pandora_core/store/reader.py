@@ -10,13 +10,13 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Table, func, or_, select
 
 from pandora_core.detect.behaviour import Fired
-from pandora_core.detect.incidents import Incident
-from pandora_core.detect.queue import queue_of
-from pandora_core.detect.standing import REACH_US, beside
-from pandora_core.detect.story import StoryLine, around, tell
-from pandora_core.detect.suppress import SUBJECT as SUPPRESSIONS
-from pandora_core.detect.suppress import Suppression, suppressions_of
-from pandora_core.detect.triage import CLOSED, Triage, effective, fold
+from pandora_core.detect.incidents.joining import Incident
+from pandora_core.detect.incidents.queue import queue_of
+from pandora_core.detect.incidents.standing import REACH_US, beside
+from pandora_core.detect.incidents.story import StoryLine, around, tell
+from pandora_core.detect.incidents.suppress import SUBJECT as SUPPRESSIONS
+from pandora_core.detect.incidents.suppress import Suppression, suppressions_of
+from pandora_core.detect.incidents.triage import CLOSED, Triage, effective, fold
 from pandora_core.errors import NotFoundError
 from pandora_core.model import Action, ActionKind, Alert, Detection, Entity, EntityRef, Event
 from pandora_core.store import schema

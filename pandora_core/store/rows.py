@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from pandora_core.detect import risk
-from pandora_core.detect.triage import Triage
+from pandora_core.detect.incidents import risk
+from pandora_core.detect.incidents.triage import Triage
 from pandora_core.model import HOUR_US, Action, ActionKind, Alert, Contribution, Detection, Entity, EntityRef, Event
 
 if TYPE_CHECKING:  # a console's start does not wait for them
-    from pandora_core.detect.incidents import Incident
-    from pandora_core.detect.story import StoryLine
+    from pandora_core.detect.incidents.joining import Incident
+    from pandora_core.detect.incidents.story import StoryLine
 
 HISTORY_POINTS = 8
 """Hours that an entity's history covers, one point each."""

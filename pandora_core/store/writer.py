@@ -13,8 +13,8 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from pandora_core.detect.behaviour import Fired
 from pandora_core.detect.edges import Edge
-from pandora_core.detect.incidents import Incident
-from pandora_core.detect.risk import Score, rank_of
+from pandora_core.detect.incidents.joining import Incident
+from pandora_core.detect.incidents.risk import Score, rank_of
 from pandora_core.model import Alert, EntityRef, Event
 from pandora_core.store import schema
 from pandora_core.store.rows import BadLineRow, DriftRow, EngineStatus, FileRow, ModelStatus, RawLine

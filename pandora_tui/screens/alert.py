@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, VerticalScroll
 
-from pandora_core.detect.next_steps import next_steps_of
+from pandora_core.detect.incidents.next_steps import next_steps_of
 from pandora_core.store.rows import AlertDetail, EventRow
 from pandora_tui.alert_story import heading, story
 from pandora_tui.asking import Newest

@@ -13,7 +13,7 @@ from pandora_tui.messages import Status, Update
 from pandora_tui.widgets.chrome import KeyLine, TopLine
 
 if TYPE_CHECKING:
-    from pandora_core.vault.answers import VaultStatus
+    from pandora_core.vault.agent.answers import VaultStatus
     from pandora_tui.board import Board
     from pandora_tui.bridge import Bridge
     from pandora_tui.errands import Errands

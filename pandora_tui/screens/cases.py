@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
 
-from pandora_core.detect.incidents import Incident
+from pandora_core.detect.incidents.joining import Incident
 from pandora_core.store.rows import IncidentDetail
 from pandora_tui.asking import Newest
 from pandora_tui.bridge import reason_of

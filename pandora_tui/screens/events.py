@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
-from pandora_core.detect.next_steps import Pivot
+from pandora_core.detect.incidents.next_steps import Pivot
 from pandora_core.errors import ConfigError
 from pandora_core.model import from_iso, iso
 from pandora_core.store.rows import EventRow

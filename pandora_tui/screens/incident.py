@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
 
-from pandora_core.detect.next_steps import next_steps_of
+from pandora_core.detect.incidents.next_steps import next_steps_of
 from pandora_core.store.rows import IncidentDetail
 from pandora_tui.commands import bindings
 from pandora_tui.incident_story import heading, whole

@@ -30,8 +30,8 @@ from pandora_tui.widgets.lines import Line, Lines
 
 if TYPE_CHECKING:
     from pandora_core.graph.paths import Route
-    from pandora_core.quantum.containing import Proposals
-    from pandora_core.quantum.spreading import Spread
+    from pandora_core.quantum.plans.containing import Proposals
+    from pandora_core.quantum.walks.spreading import Spread
     from pandora_core.store.job_rows import Job
     from pandora_tui.surveyor import Picture
 

@@ -27,10 +27,10 @@ from pandora_tui.widgets.lines import Line, Lines
 from pandora_tui.widgets.vault_tables import EntryTable
 
 if TYPE_CHECKING:
-    from pandora_core.vault.answers import EntryView, VaultStatus
-    from pandora_core.vault.client import Way
-    from pandora_core.vault.secret import Secret
-    from pandora_core.vault.totp import Recipe
+    from pandora_core.vault.agent.answers import EntryView, VaultStatus
+    from pandora_core.vault.agent.client import Way
+    from pandora_core.vault.crypto.secret import Secret
+    from pandora_core.vault.crypto.totp import Recipe
 
 T = TypeVar("T")
 

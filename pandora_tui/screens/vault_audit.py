@@ -16,7 +16,7 @@ from pandora_tui.widgets.pieces import Piece
 from pandora_tui.widgets.vault_tables import AuditTable
 
 if TYPE_CHECKING:
-    from pandora_core.vault.answers import AuditView, VaultStatus, VerifyReport
+    from pandora_core.vault.agent.answers import AuditView, VaultStatus, VerifyReport
 
 MOST_RECORDS = 2_000
 

@@ -18,7 +18,7 @@ from pandora_tui.widgets.lines import Line, Lines
 from pandora_tui.widgets.pieces import Piece
 
 if TYPE_CHECKING:
-    from pandora_core.vault.answers import RecipientsView, SlotView, VaultStatus
+    from pandora_core.vault.agent.answers import RecipientsView, SlotView, VaultStatus
 
 
 class SlotsScreen(PandoraScreen):

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from textual.binding import Binding, BindingType
 
-from pandora_core.detect.triage import ACKNOWLEDGED, CLOSED, NEW
+from pandora_core.detect.incidents.triage import ACKNOWLEDGED, CLOSED, NEW
 from pandora_core.model import Severity
 from pandora_tui.alert_story import STATE_ROLES
 from pandora_tui.board import Board

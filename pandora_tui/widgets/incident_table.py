@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pandora_core.detect.incidents import Incident
+from pandora_core.detect.incidents.joining import Incident
 from pandora_tui.board import Board
 from pandora_tui.style import Role, age_text, severity_mark
 from pandora_tui.widgets.columns import Column

@@ -14,7 +14,7 @@ from pandora_tui.widgets.virtual_table import VirtualTable
 from pandora_tui.words import day_text
 
 if TYPE_CHECKING:
-    from pandora_core.vault.answers import AuditView, EntryView
+    from pandora_core.vault.agent.answers import AuditView, EntryView
 
 Clock = Callable[[], int]
 

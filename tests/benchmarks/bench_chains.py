@@ -29,7 +29,7 @@ from pandora_core.graph.ranking import Ranking, rank
 from pandora_core.ingest.formats.sshd import SshdFormat
 from pandora_core.ingest.formats.windows import WindowsFormat
 from pandora_core.model import DAY_US, Event
-from pandora_core.quantum.network import STANDINGS, WALKS
+from pandora_core.quantum.walks.network import STANDINGS, WALKS
 from pandora_core.scenario.plan import LOGONS, Plan
 from pandora_core.scenario.simulate import Scenario
 

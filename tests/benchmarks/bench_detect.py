@@ -12,10 +12,10 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from pandora_core.detect.alerts import EntityFile, alerts_of
 from pandora_core.detect.behaviour import Fired, Maker
+from pandora_core.detect.behaviours.signatures import Signatures
+from pandora_core.detect.incidents.alerts import EntityFile, alerts_of
 from pandora_core.detect.pipeline import BUILT_IN, Pipeline
-from pandora_core.detect.signatures import Signatures
 from pandora_core.model import SECOND_US, Event
 from tests.unit.streams import START_US, connection, dns_query, ids_alert, service, ssh, ticket, windows_logon
 

@@ -21,12 +21,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from pandora_core.detect import risk
-from pandora_core.detect.alerts import entity_score
 from pandora_core.detect.behaviour import Fired
-from pandora_core.detect.incidents import incidents_of
+from pandora_core.detect.incidents import risk
+from pandora_core.detect.incidents.alerts import entity_score
+from pandora_core.detect.incidents.joining import incidents_of
+from pandora_core.detect.incidents.queue import queue_of
 from pandora_core.detect.pipeline import Pipeline
-from pandora_core.detect.queue import queue_of
 from pandora_core.ingest.recognise import formats, recognise
 from pandora_core.model import MINUTE_US, EntityRef, Event
 

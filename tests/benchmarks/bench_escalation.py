@@ -12,16 +12,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pandora_core.learn.flows import FLOW, FlowReader
+from pandora_core.learn.data.flows import FLOW, FlowReader
 from pandora_core.model import HOUR_US, MINUTE_US, SECOND_US, Event, Severity
-from pandora_core.quantum.featuremaps import FeatureMap
-from pandora_core.quantum.kernels import FidelityKernel, Kernel, RbfKernel
-from pandora_core.quantum.novelty import Projection
-from pandora_core.quantum.policy import Attempt, Case, Rules, decide
-from pandora_core.quantum.preparation import Preparation
-from pandora_core.quantum.screening import Screen
-from pandora_core.quantum.tier import Member, TierModel
-from pandora_core.quantum.tier_card import About, Verdict
+from pandora_core.quantum.models.featuremaps import FeatureMap
+from pandora_core.quantum.models.kernels import FidelityKernel, Kernel, RbfKernel
+from pandora_core.quantum.tier.card import About, Verdict
+from pandora_core.quantum.tier.model import Member, TierModel
+from pandora_core.quantum.tier.novelty import Projection
+from pandora_core.quantum.tier.policy import Attempt, Case, Rules, decide
+from pandora_core.quantum.tier.preparation import Preparation
+from pandora_core.quantum.tier.screening import Screen
 
 REFERENCE_ROWS, DECISIONS, RUNS = 400, 3_000, 3
 NOW_US = 1_000 * HOUR_US

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pandora_core.detect.behaviour import Fired
-from pandora_core.detect.incidents import Incident, IncidentBook, Step, incidents_of
+from pandora_core.detect.incidents.joining import Incident, IncidentBook, Step, incidents_of
+from pandora_core.detect.incidents.queue import queue_of
+from pandora_core.detect.incidents.risk import group_of, score
+from pandora_core.detect.incidents.standing import beside
+from pandora_core.detect.incidents.story import StoryLine, around, tell
 from pandora_core.detect.pipeline import Pipeline
-from pandora_core.detect.queue import queue_of
-from pandora_core.detect.risk import group_of, score
-from pandora_core.detect.standing import beside
-from pandora_core.detect.story import StoryLine, around, tell
 from pandora_core.ingest.formats.wazuh import WazuhFormat
 from pandora_core.model import DAY_US, MINUTE_US, Detection, Event, Severity
 

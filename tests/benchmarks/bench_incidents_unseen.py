@@ -23,11 +23,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from pandora_core.detect import rare_alerts, story
 from pandora_core.detect.behaviour import Fired
-from pandora_core.detect.incidents import incidents_of
+from pandora_core.detect.behaviours import rare_alerts
+from pandora_core.detect.behaviours.rare_alerts import RareAlerts
+from pandora_core.detect.incidents import story
+from pandora_core.detect.incidents.joining import incidents_of
 from pandora_core.detect.pipeline import Pipeline
-from pandora_core.detect.rare_alerts import RareAlerts
 from pandora_core.model import DAY_US, HOUR_US, MINUTE_US, SECOND_US, Event
 from tests.benchmarks.bench_incidents import NO_PHASE, Score, Table, report, scored
 

@@ -16,8 +16,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pandora_core.quantum.alive import is_alive
-from pandora_core.quantum.jobs import CircuitWork, Payload, RunOptions, new_job
+from pandora_core.quantum.jobs.alive import is_alive
+from pandora_core.quantum.jobs.work import CircuitWork, Payload, RunOptions, new_job
 from pandora_core.store.job_rows import Job, JobState
 from pandora_core.store.jobs import Jobs
 from pandora_core.store.sqlite import FILE_NAME

@@ -33,8 +33,8 @@ from pandora_core.graph.ranking import INSUFFICIENT, Ranking, rank
 from pandora_core.graph.reading import admin_action_of, edge_of
 from pandora_core.ingest.formats.windows import WindowsFormat
 from pandora_core.model import SECOND_US, Event
-from pandora_core.quantum.network import STANDINGS, WALKS
-from pandora_core.quantum.walk import QuantumWalk, SzegedyWalk
+from pandora_core.quantum.walks.network import STANDINGS, WALKS
+from pandora_core.quantum.walks.walk import QuantumWalk, SzegedyWalk
 from tests.benchmarks.log_ons import windows_log_ons
 
 RELABELLINGS = 20

@@ -24,9 +24,9 @@ from scipy.stats import t as student
 
 from pandora_core.learn import metrics
 from pandora_core.learn.card import RECIPES, Recipe, Training
-from pandora_core.learn.datasets import load
+from pandora_core.learn.data.datasets import load
+from pandora_core.learn.fitting.training import train
 from pandora_core.learn.table import Indices, Table
-from pandora_core.learn.training import train
 
 FIGURES = ("roc_auc", "tpr_at_1_fpr", "f1", "recall", "false_positive_rate", "new_recall", "new_recall_at_1_fpr")
 FAMILIES = {

@@ -27,7 +27,7 @@ import msgspec
 from pandora_core.engine import Engine
 from pandora_core.ingest.recognise import formats
 from pandora_core.ingest.tail import SourceSpec
-from pandora_core.learn.live import LiveModel
+from pandora_core.learn.scoring.live import LiveModel
 from pandora_core.service import read_once
 from pandora_core.store.reader import Reader
 from pandora_core.store.sqlite import FILE_NAME

@@ -2,7 +2,7 @@
 
 Run with ``python -m tests.benchmarks.bench_novelty [--seeds 10] [--set nsl-kdd|flows] [--json FILE]``. It needs the
 shared sets (``PANDORA_SHARED_DATA``). How it is measured, and what it may not look at, is told in
-``pandora_core/quantum/novelty_study.py``. ``nsl-kdd`` is KDDTrain+; ``flows`` is UNSW-NB15 cut down to what a flow
+``pandora_core/quantum/tier/study.py``. ``nsl-kdd`` is KDDTrain+; ``flows`` is UNSW-NB15 cut down to what a flow
 record of a live sensor has. Ten seeds take about a quarter of an hour.
 """
 
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pandora_core.quantum.novelty_study import FAST, Outcome, Rows, interval, study
+from pandora_core.quantum.tier.study import FAST, Outcome, Rows, interval, study
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FLOW_NUMBERS = ("dur", "sbytes", "dbytes", "spkts", "dpkts", "sport", "dsport")

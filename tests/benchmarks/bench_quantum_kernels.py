@@ -14,10 +14,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from pandora_core.quantum import kernels
-from pandora_core.quantum.featuremaps import FeatureMap
-from pandora_core.quantum.kernels import FidelityKernel
-from pandora_core.quantum.svm import Machine
+from pandora_core.quantum.models import kernels
+from pandora_core.quantum.models.featuremaps import FeatureMap
+from pandora_core.quantum.models.kernels import FidelityKernel
+from pandora_core.quantum.models.svm import Machine
 
 REPEATS = 5
 
@@ -39,7 +39,7 @@ def exact() -> None:
     """The whole Gram matrix of 1,000 rows of 8 features, both ways, and by how much they differ."""
     from qiskit_machine_learning.kernels import FidelityStatevectorKernel
 
-    from pandora_core.quantum.circuits import feature_map_circuit
+    from pandora_core.quantum.circuits.forms import feature_map_circuit
 
     for entanglement in ("linear", "full"):
         feature_map, x = FeatureMap(8, entanglement=entanglement), rows(1000, 8)

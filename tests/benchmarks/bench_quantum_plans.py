@@ -12,10 +12,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pandora_core.quantum.featuremaps import FeatureMap
-from pandora_core.quantum.novelty_study import interval
-from pandora_core.quantum.optimise import Qubo, anneal, anything, exact, qaoa
-from pandora_core.quantum.vqc import Ansatz, Vqc
+from pandora_core.quantum.models.featuremaps import FeatureMap
+from pandora_core.quantum.models.vqc import Ansatz, Vqc
+from pandora_core.quantum.plans.optimise import Qubo, anneal, anything, exact, qaoa
+from pandora_core.quantum.tier.study import interval
 
 SEEDS = range(10)
 
@@ -72,8 +72,8 @@ def mitigation() -> None:
     from qiskit_aer import AerSimulator
     from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
-    from pandora_core.quantum import circuits
-    from pandora_core.quantum.mitigation import parity_expectation, read_back
+    from pandora_core.quantum.circuits import forms as circuits
+    from pandora_core.quantum.jobs.mitigation import parity_expectation, read_back
 
     backend = FakeManilaV2()
     noisy = AerSimulator.from_backend(backend)
@@ -100,8 +100,8 @@ def transpile() -> None:
     """The ZZ feature map of 5 qubits, fully entangled, on a line of 5."""
     from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
-    from pandora_core.quantum import transpiling
-    from pandora_core.quantum.circuits import feature_map_circuit
+    from pandora_core.quantum.circuits import transpiling
+    from pandora_core.quantum.circuits.forms import feature_map_circuit
 
     circuit = feature_map_circuit(FeatureMap(5, entanglement="full")).assign_parameters(np.linspace(0.1, 0.9, 5))
     print(transpiling.table(transpiling.compare(circuit, FakeManilaV2(), seeds=SEEDS)))

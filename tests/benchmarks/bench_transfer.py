@@ -16,15 +16,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pandora_core.learn import datasets
-from pandora_core.learn.calibration import HOME, Calibration, calibrate
 from pandora_core.learn.card import RECIPES, Training
-from pandora_core.learn.flows import FlowReader, is_flow
+from pandora_core.learn.data import datasets
+from pandora_core.learn.data.flows import FlowReader, is_flow
+from pandora_core.learn.fitting.models import Model
+from pandora_core.learn.fitting.surprise import SurpriseTree
+from pandora_core.learn.fitting.training import train
 from pandora_core.learn.metrics import Judged, roc_auc, tpr_at_rate
-from pandora_core.learn.models import Model
-from pandora_core.learn.surprise import SurpriseTree
+from pandora_core.learn.scoring.calibration import HOME, Calibration, calibrate
 from pandora_core.learn.table import BENIGN, Flags, Reals, Table, Words
-from pandora_core.learn.training import train
 from pandora_core.model import Event
 
 ROUNDS = 200

@@ -30,7 +30,7 @@ from pandora_core.graph.moment import Moment
 from pandora_core.graph.ranking import INSUFFICIENT, rank
 from pandora_core.graph.reading import edge_of
 from pandora_core.model import MINUTE_US, Event
-from pandora_core.quantum.network import WALKS
+from pandora_core.quantum.walks.network import WALKS
 from tests.benchmarks.bench_lateral import (
     RELABELLINGS,
     Capture,

@@ -22,12 +22,14 @@ from typing import NamedTuple
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
-from pandora_core.vault import age, entry, kdf, manifest, providers, recipients, sealed
-from pandora_core.vault.age_keys import PostQuantumIdentity
-from pandora_core.vault.entry import Address, Field, Meta, Opener
-from pandora_core.vault.profiles import BUNDLE_SUITE, HIGH, PROFILES, SUITES, Profile
-from pandora_core.vault.secret import Secret
-from pandora_core.vault.stream import CHUNK_BYTES
+from pandora_core.vault.age import file as age
+from pandora_core.vault.age.keys import PostQuantumIdentity
+from pandora_core.vault.crypto import kdf, providers, recipients
+from pandora_core.vault.crypto.profiles import BUNDLE_SUITE, HIGH, PROFILES, SUITES, Profile
+from pandora_core.vault.crypto.secret import Secret
+from pandora_core.vault.crypto.stream import CHUNK_BYTES
+from pandora_core.vault.format import entry, manifest, sealed
+from pandora_core.vault.format.entry import Address, Field, Meta, Opener
 
 GIB = 1 << 30
 VAULT_ID = bytes(16)

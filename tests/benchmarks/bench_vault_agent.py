@@ -14,12 +14,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pandora_core.vault.answers import Field
-from pandora_core.vault.client import Client, Way
-from pandora_core.vault.keyfile import KeyFile
-from pandora_core.vault.protocol import Draft
-from pandora_core.vault.secret import Secret
-from pandora_core.vault.secret_sources import passphrase_secret
+from pandora_core.vault.agent.answers import Field
+from pandora_core.vault.agent.client import Client, Way
+from pandora_core.vault.agent.protocol import Draft
+from pandora_core.vault.agent.secret_sources import passphrase_secret
+from pandora_core.vault.crypto.secret import Secret
+from pandora_core.vault.format.keyfile import KeyFile
 
 
 def main() -> None:

@@ -26,16 +26,18 @@ from typing import NamedTuple
 from bench_vault import GIB, Held, Kept, Nowhere, Zeros
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from pandora_core.vault import contents, recipients, sealed
-from pandora_core.vault.entry import Field
-from pandora_core.vault.keyfile import KeyFile
-from pandora_core.vault.profiles import HIGH
-from pandora_core.vault.providers import choose, present
-from pandora_core.vault.secret import Secret
-from pandora_core.vault.slots import Credentials
-from pandora_core.vault.stream import CHUNK_BYTES
-from pandora_core.vault.vault import Vault
-from pandora_core.vault.views import Actor, Draft
+from pandora_core.vault.crypto import recipients
+from pandora_core.vault.crypto.profiles import HIGH
+from pandora_core.vault.crypto.providers import choose, present
+from pandora_core.vault.crypto.secret import Secret
+from pandora_core.vault.crypto.stream import CHUNK_BYTES
+from pandora_core.vault.format import sealed
+from pandora_core.vault.format.entry import Field
+from pandora_core.vault.format.keyfile import KeyFile
+from pandora_core.vault.format.slots import Credentials
+from pandora_core.vault.format.views import Actor, Draft
+from pandora_core.vault.storage import contents
+from pandora_core.vault.storage.vault import Vault
 
 BY = Actor("bench", "here")
 MIB = 1 << 20

@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from pandora_core.quantum import baseline
-from pandora_core.quantum.featuremaps import FeatureMap
-from pandora_core.quantum.vqc import Ansatz, Batch, Vqc, train
+from pandora_core.quantum.models import baseline
+from pandora_core.quantum.models.featuremaps import FeatureMap
+from pandora_core.quantum.models.vqc import Ansatz, Batch, Vqc, train
 
 REPEATS = 20
 
@@ -56,7 +56,7 @@ def step() -> None:
 def by_aer(
     feature_map: FeatureMap, ansatz: Ansatz, x: np.ndarray, y: np.ndarray, weights: np.ndarray
 ) -> tuple[float, np.ndarray]:
-    from pandora_core.quantum.qnn import AerClassifier
+    from pandora_core.quantum.circuits.qnn import AerClassifier
 
     network = AerClassifier(feature_map, ansatz)
     network.probabilities(x[:1], weights)

@@ -19,7 +19,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import expm_multiply
 
-from pandora_core.quantum.walk import TIMES, QuantumWalk, SzegedyWalk
+from pandora_core.quantum.walks.walk import TIMES, QuantumWalk, SzegedyWalk
 
 SEED, DEGREE, START, REPEATS = 7, 10, 7, 3
 SIZES = (1_000, 10_000, 100_000, 1_000_000)

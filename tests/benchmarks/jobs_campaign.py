@@ -28,11 +28,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pandora_core.quantum.alive import identity_of
-from pandora_core.quantum.ibm_rest import Access
-from pandora_core.quantum.jobs import CircuitWork, Payload, RunOptions, new_job
-from pandora_core.quantum.queue import Queue, QueueOptions
-from pandora_core.quantum.remote import RemoteDesk, RemoteOptions
+from pandora_core.quantum.ibm.remote import RemoteDesk, RemoteOptions
+from pandora_core.quantum.ibm.rest import Access
+from pandora_core.quantum.jobs.alive import identity_of
+from pandora_core.quantum.jobs.queue import Queue, QueueOptions
+from pandora_core.quantum.jobs.work import CircuitWork, Payload, RunOptions, new_job
 from pandora_core.store.job_rows import Job, JobFilter, JobState
 from pandora_core.store.jobs import Jobs
 from pandora_core.store.sqlite import FILE_NAME
@@ -188,10 +188,10 @@ class Campaign:
         if kind == "queue":
             return self.queue.pid
         below = children_of(self.queue.pid)
-        named = {"warm worker": "pandora_core.quantum.worker", "client": "pandora_core.quantum.ibm"}
+        named = {"warm worker": "pandora_core.quantum.jobs.worker", "client": "pandora_core.quantum.ibm.client"}
         if kind in named:
             return next((pid for pid in below if named[kind] in _command(pid)), None)
-        warm = [pid for pid in below if "pandora_core.quantum.worker" in _command(pid)]
+        warm = [pid for pid in below if "pandora_core.quantum.jobs.worker" in _command(pid)]
         return next((child for pid in warm for child in children_of(pid)), None)
 
     def _drain(self, timeout_s: float) -> None:

@@ -10,20 +10,20 @@ import msgspec
 import numpy as np
 
 from pandora_core.casebook import Casebook
-from pandora_core.detect.assessment import Assessment, assessments_of
 from pandora_core.detect.behaviour import Fired
+from pandora_core.detect.incidents.assessment import Assessment, assessments_of
 from pandora_core.escalator import Escalator, Options
-from pandora_core.learn.flows import FLOW, FlowReader
+from pandora_core.learn.data.flows import FLOW, FlowReader
 from pandora_core.model import SECOND_US, Alert, Detection, EntityRef, Event
-from pandora_core.quantum import tier
-from pandora_core.quantum.featuremaps import FeatureMap
-from pandora_core.quantum.jobs import JobResult, KernelWork, payload_of
-from pandora_core.quantum.kernels import FidelityKernel, Kernel, RbfKernel
-from pandora_core.quantum.novelty import Projection
-from pandora_core.quantum.policy import Rules
-from pandora_core.quantum.preparation import Preparation
-from pandora_core.quantum.tier import Member, TierModel
-from pandora_core.quantum.tier_card import About, Verdict
+from pandora_core.quantum.jobs.work import JobResult, KernelWork, payload_of
+from pandora_core.quantum.models.featuremaps import FeatureMap
+from pandora_core.quantum.models.kernels import FidelityKernel, Kernel, RbfKernel
+from pandora_core.quantum.tier import model as tier
+from pandora_core.quantum.tier.card import About, Verdict
+from pandora_core.quantum.tier.model import Member, TierModel
+from pandora_core.quantum.tier.novelty import Projection
+from pandora_core.quantum.tier.policy import Rules
+from pandora_core.quantum.tier.preparation import Preparation
 from pandora_core.store.escalations import Escalations
 from pandora_core.store.job_rows import Identity, Job, JobFacts, JobState
 from pandora_core.store.jobs import Jobs

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pandora_core.quantum.jobs import CircuitWork, Payload, RunOptions, Work, new_job
-from pandora_core.quantum.queue import AirGapped, Queue, QueueOptions, Remote
-from pandora_core.quantum.worker import WarmWorker
+from pandora_core.quantum.jobs.queue import AirGapped, Queue, QueueOptions, Remote
+from pandora_core.quantum.jobs.work import CircuitWork, Payload, RunOptions, Work, new_job
+from pandora_core.quantum.jobs.worker import WarmWorker
 from pandora_core.store.job_rows import Job, JobState
 from pandora_core.store.jobs import Jobs
 from pandora_core.store.sqlite import FILE_NAME

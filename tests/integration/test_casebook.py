@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pandora_core.casebook import Casebook, Findings
-from pandora_core.detect.assessment import ACTOR, Assessment, Outcome, value_of
 from pandora_core.detect.behaviour import Fired
+from pandora_core.detect.incidents.assessment import ACTOR, Assessment, Outcome, value_of
 from pandora_core.model import Action, ActionKind, Detection, EntityRef, Verdict
 from pandora_core.store.rows import EngineStatus
 from pandora_core.store.store import Store

@@ -10,9 +10,9 @@ import pytest
 from escalating import Scene, flow
 from queueing import Desk, now_us
 
-from pandora_core.detect.assessment import Outcome
-from pandora_core.quantum.ibm_rest import Access
-from pandora_core.quantum.remote import RemoteDesk, RemoteOptions
+from pandora_core.detect.incidents.assessment import Outcome
+from pandora_core.quantum.ibm.remote import RemoteDesk, RemoteOptions
+from pandora_core.quantum.ibm.rest import Access
 from tests import ibm_stand_in
 from tests.ibm_stand_in import Platform, Server
 

@@ -15,7 +15,7 @@ import pytest
 from escalating import Scene
 
 from pandora_core import process
-from pandora_core.detect.assessment import Assessment, Outcome, assessments_of, reasons_of
+from pandora_core.detect.incidents.assessment import Assessment, Outcome, assessments_of, reasons_of
 from pandora_core.store.job_rows import JobFilter, JobState
 from pandora_core.store.operator import Operator
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pandora_core.detect.assessment import ACTOR, Assessment, Outcome, assessments_of
+from pandora_core.detect.incidents.assessment import ACTOR, Assessment, Outcome, assessments_of
 from pandora_core.model import HOUR_US, ActionKind, Alert, EntityRef, Severity
 from pandora_core.store.escalations import Escalations
 from pandora_core.store.job_rows import NewJob

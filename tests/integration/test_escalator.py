@@ -12,13 +12,13 @@ from escalating import Scene, flow, log_on
 
 from pandora_core import bootstrap
 from pandora_core.config import Settings
-from pandora_core.detect.assessment import ACTOR, Outcome
+from pandora_core.detect.incidents.assessment import ACTOR, Outcome
 from pandora_core.errors import ConfigError
 from pandora_core.escalator import key_of
 from pandora_core.model import HOUR_US, ActionKind, Severity
-from pandora_core.quantum.jobs import KernelWork, payload_of
-from pandora_core.quantum.policy import Rules
-from pandora_core.quantum.tier_card import FOLDER
+from pandora_core.quantum.jobs.work import KernelWork, payload_of
+from pandora_core.quantum.tier.card import FOLDER
+from pandora_core.quantum.tier.policy import Rules
 from pandora_core.store.job_rows import JobFilter, JobState
 from pandora_core.store.operator import Operator
 from pandora_core.store.writer import Batch

@@ -12,8 +12,8 @@ import pytest
 from queueing import Desk, now_us
 
 from pandora_core.errors import VaultError, VaultLockedError
-from pandora_core.quantum.ibm_rest import Access
-from pandora_core.quantum.remote import RemoteDesk, RemoteOptions
+from pandora_core.quantum.ibm.remote import RemoteDesk, RemoteOptions
+from pandora_core.quantum.ibm.rest import Access
 from pandora_core.store.job_rows import Job, JobState
 from tests import ibm_stand_in
 from tests.ibm_stand_in import Platform, Server

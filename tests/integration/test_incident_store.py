@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from pandora_core.casebook import Casebook
 from pandora_core.cli.main import root
 from pandora_core.detect.behaviour import Fired
-from pandora_core.detect.incidents import Incident, incidents_of
-from pandora_core.detect.suppress import SUBJECT, Wish, value_of
+from pandora_core.detect.incidents.joining import Incident, incidents_of
+from pandora_core.detect.incidents.suppress import SUBJECT, Wish, value_of
 from pandora_core.engine import Engine, EngineOptions
 from pandora_core.errors import NotFoundError, RefusedError
 from pandora_core.ingest.formats.wazuh import WazuhFormat

@@ -12,9 +12,9 @@ import msgspec
 import pytest
 from queueing import Desk, long_circuit, now_us
 
-from pandora_core.quantum.alive import Identity, identity_of, is_alive
-from pandora_core.quantum.jobs import CircuitWork, JobResult
-from pandora_core.quantum.worker import JobFolder, WarmWorker
+from pandora_core.quantum.jobs.alive import Identity, identity_of, is_alive
+from pandora_core.quantum.jobs.work import CircuitWork, JobResult
+from pandora_core.quantum.jobs.worker import JobFolder, WarmWorker
 from pandora_core.store.job_rows import Job, JobState
 
 LONG = CircuitWork(qasm3=long_circuit(18, 60))

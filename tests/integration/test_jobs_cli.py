@@ -147,9 +147,9 @@ def test_the_circuit_of_a_job_and_of_a_model_is_exported_and_computes_the_same(
 ) -> None:
     from qiskit.quantum_info import Operator, Statevector
 
-    from pandora_core.quantum import circuits
-    from pandora_core.quantum.featuremaps import FeatureMap
-    from pandora_core.quantum.vqc import Ansatz, Vqc
+    from pandora_core.quantum.circuits import forms as circuits
+    from pandora_core.quantum.models.featuremaps import FeatureMap
+    from pandora_core.quantum.models.vqc import Ansatz, Vqc
 
     read = {"qasm3": lambda raw: circuits.from_qasm3(raw.decode()), "qpy": circuits.from_qpy}[form]
     data, model = tmp_path / "data", Vqc(FeatureMap(2, reps=1), Ansatz(2, reps=1), (0.1, 0.2, 0.3, 0.4))

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from pandora_core.learn.card import Recipe, Training
-from pandora_core.learn.registry import Registry
-from pandora_core.learn.training import train, workers
+from pandora_core.learn.fitting.training import train, workers
+from pandora_core.learn.versions.registry import Registry
 from tests.unit.learn_samples import made_table
 
 

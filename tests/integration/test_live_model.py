@@ -22,15 +22,15 @@ from pandora_core.config import Settings
 from pandora_core.engine import Engine, EngineOptions
 from pandora_core.ingest.recognise import formats
 from pandora_core.ingest.tail import SourceSpec
-from pandora_core.learn import live
-from pandora_core.learn.flows import FLOW
-from pandora_core.learn.live import LiveModel
-from pandora_core.learn.registry import ARTEFACT, CARD, SIGNATURE, Registry
-from pandora_core.learn.signing import SeedSigner
+from pandora_core.learn.data.flows import FLOW
+from pandora_core.learn.scoring import live
+from pandora_core.learn.scoring.live import LiveModel
+from pandora_core.learn.versions.registry import ARTEFACT, CARD, SIGNATURE, Registry
+from pandora_core.learn.versions.signing import SeedSigner
 from pandora_core.store.reader import Reader
 from pandora_core.store.rows import ModelStatus
 from pandora_core.store.store import Store
-from pandora_core.vault.secret import Secret
+from pandora_core.vault.crypto.secret import Secret
 from tests.live_samples import ACTOR, SCANNER, office, trained
 
 LINES, KINDS = office(2_400, seed=1)
@@ -351,7 +351,7 @@ def test_a_list_of_promotions_that_cannot_be_read_is_said_and_not_fatal(data, lo
 
 
 def test_a_model_that_fails_at_work_is_taken_off_and_the_engine_goes_on(data, log, monkeypatch):
-    from pandora_core.learn.stage import Stage
+    from pandora_core.learn.scoring.stage import Stage
 
     def fail(*_: object) -> None:
         raise ZeroDivisionError("a bug")
@@ -392,7 +392,7 @@ def test_no_library_of_learning_is_loaded_before_a_model_is_promoted(tmp_path, l
 
 
 def test_flows_are_scored_together_and_never_more_often_than_once_a_batch(data, log, monkeypatch):
-    from pandora_core.learn.compiled import Compiled
+    from pandora_core.learn.scoring.compiled import Compiled
 
     sizes: list[int] = []
     scores = Compiled.member_scores

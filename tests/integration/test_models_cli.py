@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from pandora_core.cli.main import root
 from pandora_core.errors import ConfigError, RefusedError
-from pandora_core.learn import signing
+from pandora_core.learn.versions import signing
 from tests.unit.learn_samples import made_table
 
 

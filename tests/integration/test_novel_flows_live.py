@@ -13,13 +13,13 @@ from pandora_core import bootstrap
 from pandora_core.config import Settings
 from pandora_core.engine import Engine
 from pandora_core.ingest.tail import SourceSpec
-from pandora_core.learn.flows import FLOW, FlowReader
-from pandora_core.learn.novel_flows import NAME
-from pandora_core.quantum import tier
-from pandora_core.quantum.novelty_study import Rows
-from pandora_core.quantum.tier import TierModel
-from pandora_core.quantum.tier_card import About
-from pandora_core.quantum.tier_training import Options, train
+from pandora_core.learn.data.flows import FLOW, FlowReader
+from pandora_core.learn.scoring.novel_flows import NAME
+from pandora_core.quantum.tier import model as tier
+from pandora_core.quantum.tier.card import About
+from pandora_core.quantum.tier.model import TierModel
+from pandora_core.quantum.tier.study import Rows
+from pandora_core.quantum.tier.training import Options, train
 from pandora_core.store.escalations import Escalations
 from pandora_core.store.sqlite import FILE_NAME
 from pandora_core.store.store import Store

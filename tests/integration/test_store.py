@@ -9,7 +9,7 @@ from sqlalchemy import inspect
 
 from pandora_core.detect.behaviour import Fired
 from pandora_core.detect.edges import Edge
-from pandora_core.detect.risk import score
+from pandora_core.detect.incidents.risk import score
 from pandora_core.errors import (
     NotFoundError,
     RefusedError,

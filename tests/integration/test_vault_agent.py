@@ -25,21 +25,21 @@ from pandora_core.errors import (
     VaultFormatError,
     VaultLockedError,
 )
-from pandora_core.vault import credentials, framing
-from pandora_core.vault.answers import Field
-from pandora_core.vault.client import Client, Way
-from pandora_core.vault.connection import LostAgentError
-from pandora_core.vault.protocol import Changes, Draft
-from pandora_core.vault.secret import Secret
-from pandora_core.vault.secret_sources import passphrase_secret
+from pandora_core.vault.agent import credentials, framing
+from pandora_core.vault.agent.answers import Field
+from pandora_core.vault.agent.client import Client, Way
+from pandora_core.vault.agent.connection import LostAgentError
+from pandora_core.vault.agent.protocol import Changes, Draft
+from pandora_core.vault.agent.secret_sources import passphrase_secret
+from pandora_core.vault.crypto.secret import Secret
 
 WRITER = """
 import sys
 from pathlib import Path
-from pandora_core.vault.client import Client
-from pandora_core.vault.answers import Field
-from pandora_core.vault.protocol import Draft
-from pandora_core.vault.secret import Secret
+from pandora_core.vault.agent.client import Client
+from pandora_core.vault.agent.answers import Field
+from pandora_core.vault.agent.protocol import Draft
+from pandora_core.vault.crypto.secret import Secret
 client, number = Client(Path(sys.argv[1])), int(sys.argv[2])
 while True:
     name = f"entry-{number:05}"
@@ -74,7 +74,7 @@ def test_socket_log_and_lock_are_private(place: Place) -> None:
 def test_one_unlock_serves_every_client(place: Place) -> None:
     put(place.unlock(), "ibm-quantum", b"from here")
     script = (
-        "import sys\nfrom pathlib import Path\nfrom pandora_core.vault.client import Client\n"
+        "import sys\nfrom pathlib import Path\nfrom pandora_core.vault.agent.client import Client\n"
         "print(Client(Path(sys.argv[1])).get('ibm-quantum').value().reveal().decode())\n"
     )
     other = subprocess.run(
@@ -111,7 +111,7 @@ def test_what_needs_the_vault_unlocked_is_refused_while_it_is_locked(place: Plac
 
 def test_a_wrong_key_file_is_one_opaque_error(place: Place) -> None:
     with Secret.random(32) as key:
-        from pandora_core.vault.keyfile import KeyFile
+        from pandora_core.vault.format.keyfile import KeyFile
 
         with pytest.raises(OpenFailedError):
             place.client.unlock(Way(key_file=KeyFile(key).encode()))
@@ -175,7 +175,7 @@ def test_a_hang_up_locks_and_leaves_leases(place: Place) -> None:
 
 def test_a_hang_up_of_the_terminal_that_started_it_is_not_for_it(place: Place) -> None:
     script = (
-        "import sys\nfrom pathlib import Path\nfrom pandora_core.vault.client import Client\n"
+        "import sys\nfrom pathlib import Path\nfrom pandora_core.vault.agent.client import Client\n"
         "print(Client(Path(sys.argv[1])).recipients().bundle[:7])\n"
     )
     with subprocess.Popen([sys.executable, "-c", script, str(place.data)], start_new_session=True) as starter:
@@ -278,7 +278,7 @@ def test_a_request_that_is_not_known_is_an_answer_not_a_crash(place: Place) -> N
 
 def test_secrets_that_do_not_fit_their_request_are_refused(place: Place) -> None:
     client = place.unlock()
-    from pandora_core.vault import connection, protocol
+    from pandora_core.vault.agent import connection, protocol
 
     request = protocol.Put(draft=Draft(name="n", fields=("a", "b")))
     with Secret.copy_of(b"x") as secret, pytest.raises(VaultFormatError):
@@ -300,7 +300,7 @@ def test_what_is_too_large_for_an_entry_is_refused_before_it_is_sent(place: Plac
 
 
 def test_an_agent_that_says_nothing_is_not_taken_for_a_locked_vault(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("pandora_core.vault.connection._START_S", 0.1)
+    monkeypatch.setattr("pandora_core.vault.agent.connection._START_S", 0.1)
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(str(tmp_path / framing.SOCKET_NAME))
         silent.listen()
@@ -409,7 +409,7 @@ def test_init_makes_a_vault_once(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir(mode=0o700)
     client = Client(data)
-    from pandora_core.vault.keyfile import KeyFile
+    from pandora_core.vault.format.keyfile import KeyFile
 
     with KeyFile.generate().encode() as content:
         try:

@@ -14,11 +14,11 @@ import pytest
 from vaulting import Place, eventually, put, value_of
 
 from pandora_core.errors import PandoraError
-from pandora_core.vault.answers import Field
-from pandora_core.vault.client import Client
-from pandora_core.vault.framing import SOCKET_NAME
-from pandora_core.vault.protocol import Changes, Draft
-from pandora_core.vault.secret import Secret
+from pandora_core.vault.agent.answers import Field
+from pandora_core.vault.agent.client import Client
+from pandora_core.vault.agent.framing import SOCKET_NAME
+from pandora_core.vault.agent.protocol import Changes, Draft
+from pandora_core.vault.crypto.secret import Secret
 
 FAULTY = Path(__file__).with_name("vault_faulty_agent.py")
 CANARIES = ["canary-of-a-value-5c1d", "canary-of-a-passphrase-91ae"]
@@ -114,7 +114,7 @@ def test_no_secret_is_in_what_an_error_or_an_object_says_of_itself(place: Place)
             opened.value("absent")
         said.append(str(caught.value))
     with Secret.copy_of(CANARIES[1].encode()) as wrong:
-        from pandora_core.vault.client import Way
+        from pandora_core.vault.agent.client import Way
 
         said.append(repr(Way(wrong)))
         with pytest.raises(PandoraError) as caught:
@@ -159,7 +159,7 @@ def test_the_guard_against_the_network_bites(tmp_path: Path) -> None:
 
 def test_commands_and_client_start_without_cryptography() -> None:
     script = (
-        "import sys\nfrom pandora_core.cli.vault import vault\nimport pandora_core.vault.client\n"
+        "import sys\nfrom pandora_core.cli.vault import vault\nimport pandora_core.vault.agent.client\n"
         "heavy = {name.split('.')[0] for name in sys.modules} & {'cryptography', 'oqs', 'shamir_mnemonic'}\n"
         "assert not heavy, heavy\n"
     )

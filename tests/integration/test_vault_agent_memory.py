@@ -16,17 +16,17 @@ import pytest
 from vaulting import BY, PASSPHRASE, Place, put, value_of
 
 from pandora_core.errors import OpenFailedError
-from pandora_core.vault import entry
-from pandora_core.vault.answers import Field
-from pandora_core.vault.client import Client, Way
-from pandora_core.vault.entry import Address
-from pandora_core.vault.keyfile import KeyFile
-from pandora_core.vault.keyring import ItemType
-from pandora_core.vault.protocol import Changes, Draft
-from pandora_core.vault.secret import Secret
-from pandora_core.vault.secret_sources import passphrase_secret, read_secret_file
-from pandora_core.vault.slots import Credentials
-from pandora_core.vault.vault import Vault
+from pandora_core.vault.agent.answers import Field
+from pandora_core.vault.agent.client import Client, Way
+from pandora_core.vault.agent.protocol import Changes, Draft
+from pandora_core.vault.agent.secret_sources import passphrase_secret, read_secret_file
+from pandora_core.vault.crypto.secret import Secret
+from pandora_core.vault.format import entry
+from pandora_core.vault.format.entry import Address
+from pandora_core.vault.format.keyfile import KeyFile
+from pandora_core.vault.format.keyring import ItemType
+from pandora_core.vault.format.slots import Credentials
+from pandora_core.vault.storage.vault import Vault
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 

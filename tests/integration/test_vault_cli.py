@@ -23,8 +23,8 @@ from vaulting import Place
 from pandora_core.cli import clipboard
 from pandora_core.cli.main import COMMANDS
 from pandora_core.cli.vault import vault
-from pandora_core.vault.answers import EntryView
-from pandora_core.vault.client import Client
+from pandora_core.vault.agent.answers import EntryView
+from pandora_core.vault.agent.client import Client
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PROGRAM = [sys.executable, "-m", "pandora_core.cli"]

@@ -22,16 +22,17 @@ from typing import NamedTuple
 import pytest
 
 from pandora_core.errors import VaultError
-from pandora_core.vault import private_files, unlocking
-from pandora_core.vault.entry import Field
-from pandora_core.vault.keyfile import KeyFile
-from pandora_core.vault.keys import Keys
-from pandora_core.vault.profiles import STANDARD
-from pandora_core.vault.recipients import parse_recipient
-from pandora_core.vault.secret import Secret
-from pandora_core.vault.slots import Credentials
-from pandora_core.vault.vault import Vault
-from pandora_core.vault.views import Changes
+from pandora_core.vault.crypto.profiles import STANDARD
+from pandora_core.vault.crypto.recipients import parse_recipient
+from pandora_core.vault.crypto.secret import Secret
+from pandora_core.vault.format import unlocking
+from pandora_core.vault.format.entry import Field
+from pandora_core.vault.format.keyfile import KeyFile
+from pandora_core.vault.format.keys import Keys
+from pandora_core.vault.format.slots import Credentials
+from pandora_core.vault.format.views import Changes
+from pandora_core.vault.storage import private_files
+from pandora_core.vault.storage.vault import Vault
 from tests.integration.forgetful_disk import Call, Log, Recorder, after_power_cut, dropped, kept, torn
 from tests.unit.vault_made import KIM, WAY, draft, make, opened, private, values
 
@@ -182,7 +183,7 @@ class linking:  # noqa: N801 — reads as what it does
             self._log.calls.append(Call("link", str(path), data=str(part).encode()))
             self._settle(part, path, replace=replace)
 
-        import pandora_core.vault.vault as module
+        import pandora_core.vault.storage.vault as module
 
         self._module = module
         module.settle = settle
@@ -260,7 +261,7 @@ CHILD = """
 import random, sys
 from pathlib import Path
 from tests.unit.vault_made import *
-from pandora_core.vault.views import Changes
+from pandora_core.vault.format.views import Changes
 vault = opened(Path(sys.argv[1]))
 chance = random.Random(int(sys.argv[2]))
 number = len(vault.list())

@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 
 from pandora_core.errors import PandoraError, VaultError
-from pandora_core.vault.profiles import STANDARD
-from pandora_core.vault.shares import Terms
-from pandora_core.vault.vault import Vault
+from pandora_core.vault.crypto.profiles import STANDARD
+from pandora_core.vault.crypto.shares import Terms
+from pandora_core.vault.storage.vault import Vault
 from tests.unit.vault_made import KIM, WAY, draft, make, private, values
 
 SLOW = os.environ.get("PANDORA_SLOW") == "1"

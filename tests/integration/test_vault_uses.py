@@ -16,12 +16,13 @@ from pandora_core.errors import (
     VaultFormatError,
     VaultLockedError,
 )
-from pandora_core.learn import signing
-from pandora_core.vault import credentials, providers
-from pandora_core.vault.answers import AuditView, Field
-from pandora_core.vault.client import Client
-from pandora_core.vault.protocol import Changes
-from pandora_core.vault.secret import Secret
+from pandora_core.learn.versions import signing
+from pandora_core.vault.agent import credentials
+from pandora_core.vault.agent.answers import AuditView, Field
+from pandora_core.vault.agent.client import Client
+from pandora_core.vault.agent.protocol import Changes
+from pandora_core.vault.crypto import providers
+from pandora_core.vault.crypto.secret import Secret
 
 CONTEXT = b"a test/v1"
 

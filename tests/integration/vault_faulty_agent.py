@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 from types import FrameType
 
-from pandora_core.vault import agent
+from pandora_core.vault.agent import process as agent
 
 _OURS = str(Path(agent.__file__).parent)
 _KINDS = (ValueError, KeyError, TypeError, OSError, MemoryError, RuntimeError, UnicodeError, AssertionError)

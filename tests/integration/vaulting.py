@@ -12,16 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from pandora_core.vault.answers import EntryView, Field
-from pandora_core.vault.client import Client, Way
-from pandora_core.vault.connection import LOG_NAME
-from pandora_core.vault.keyfile import KeyFile
-from pandora_core.vault.protocol import Draft
-from pandora_core.vault.secret import Secret
-from pandora_core.vault.secret_sources import read_secret_file
-from pandora_core.vault.slots import Credentials
-from pandora_core.vault.vault import Vault
-from pandora_core.vault.views import Actor
+from pandora_core.vault.agent.answers import EntryView, Field
+from pandora_core.vault.agent.client import Client, Way
+from pandora_core.vault.agent.connection import LOG_NAME
+from pandora_core.vault.agent.protocol import Draft
+from pandora_core.vault.agent.secret_sources import read_secret_file
+from pandora_core.vault.crypto.secret import Secret
+from pandora_core.vault.format.keyfile import KeyFile
+from pandora_core.vault.format.slots import Credentials
+from pandora_core.vault.format.views import Actor
+from pandora_core.vault.storage.vault import Vault
 
 PASSPHRASE = b"correct horse battery staple"
 BY = Actor("tester", "here")

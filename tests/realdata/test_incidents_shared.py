@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pandora_core.detect.incidents import incidents_of
+from pandora_core.detect.incidents.joining import incidents_of
 from tests.benchmarks.bench_incidents import Table, detected, grouped, late, ranking, scored
 
 pytestmark = pytest.mark.realdata

@@ -6,10 +6,10 @@ import pytest
 
 from pandora_core.learn import metrics
 from pandora_core.learn.card import RECIPES, Training
-from pandora_core.learn.datasets import load
-from pandora_core.learn.profile import warnings
+from pandora_core.learn.data.datasets import load
+from pandora_core.learn.data.profile import warnings
+from pandora_core.learn.fitting.training import train
 from pandora_core.learn.table import divide, hold_out
-from pandora_core.learn.training import train
 
 pytestmark = pytest.mark.realdata
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pandora_core.detect.alerts import alerts_of
 from pandora_core.detect.behaviour import Fired
+from pandora_core.detect.incidents.alerts import alerts_of
 from pandora_core.detect.pipeline import Pipeline
 from pandora_core.ingest.format import LogFormat
 from pandora_core.ingest.formats.flows import FlowsFormat

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from evtx import PyEvtxParser
 
-from pandora_core.detect.alerts import alerts_of
 from pandora_core.detect.behaviour import Fired
+from pandora_core.detect.incidents.alerts import alerts_of
 from pandora_core.detect.pipeline import Pipeline
 from pandora_core.ingest.formats.windows import WindowsFormat
 from pandora_core.model import Alert, EntityRef, Event, Severity

@@ -12,7 +12,7 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from pandora_core.detect.behaviour import Fired
-from pandora_core.detect.risk import score
+from pandora_core.detect.incidents.risk import score
 from pandora_core.model import MINUTE_US, SECOND_US, Alert, Detection, EntityRef, Event, Severity, from_iso
 from pandora_core.store.operator import Operator
 from pandora_core.store.rows import BadLineRow, EngineStatus, FileRow, RawLine

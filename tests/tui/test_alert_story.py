@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pandora_core.detect.risk import score as score_of
+from pandora_core.detect.incidents.risk import score as score_of
 from pandora_core.model import Detection, EntityRef
 from pandora_core.store.reader import Reader
 from pandora_core.store.rows import AlertDetail

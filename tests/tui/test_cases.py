@@ -9,7 +9,7 @@ import pytest
 from textual.pilot import Pilot
 
 from pandora_core.detect.behaviour import Fired
-from pandora_core.detect.incidents import incidents_of
+from pandora_core.detect.incidents.joining import incidents_of
 from pandora_core.store.sqlite import FILE_NAME
 from pandora_core.store.store import Store
 from pandora_core.store.writer import Batch, Writer

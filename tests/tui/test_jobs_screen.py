@@ -9,7 +9,7 @@ import pytest
 from textual.pilot import Pilot
 
 from pandora_core.model import SECOND_US
-from pandora_core.quantum.jobs import CircuitWork, JobResult, Payload, RunOptions, encode, new_job
+from pandora_core.quantum.jobs.work import CircuitWork, JobResult, Payload, RunOptions, encode, new_job
 from pandora_core.store.job_rows import Identity, JobFacts, JobState
 from pandora_core.store.jobs import Jobs
 from pandora_core.store.sqlite import FILE_NAME

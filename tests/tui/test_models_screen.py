@@ -13,18 +13,18 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from pandora_core.learn import reports
 from pandora_core.learn.card import Recipe, Training
-from pandora_core.learn.datasets import Loaded
-from pandora_core.learn.profile import About
-from pandora_core.learn.registry import Registry
-from pandora_core.learn.signing import SeedSigner
-from pandora_core.learn.versions import Actor, Split, take_in, train_version
+from pandora_core.learn.data.datasets import Loaded
+from pandora_core.learn.data.profile import About
+from pandora_core.learn.versions import reports
+from pandora_core.learn.versions.registry import Registry
+from pandora_core.learn.versions.signing import SeedSigner
+from pandora_core.learn.versions.work import Actor, Split, take_in, train_version
 from pandora_core.store.rows import Drift, DriftRow
 from pandora_core.store.sqlite import FILE_NAME
 from pandora_core.store.store import Store
 from pandora_core.store.writer import Batch, Writer
-from pandora_core.vault.secret import Secret
+from pandora_core.vault.crypto.secret import Secret
 from pandora_tui.app import PandoraApp
 from pandora_tui.curves import Axis, Curve, plot, shares
 from pandora_tui.model_desk import ModelView, Work, WorkError

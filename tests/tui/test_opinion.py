@@ -8,10 +8,10 @@ import msgspec
 import pytest
 from textual.pilot import Pilot
 
-from pandora_core.detect.assessment import ACTOR, Assessment, Figure, Outcome, value_of
+from pandora_core.detect.incidents.assessment import ACTOR, Assessment, Figure, Outcome, value_of
 from pandora_core.model import SECOND_US, Action, ActionKind
-from pandora_core.quantum.policy import Breaker, BreakerState, Rules
-from pandora_core.quantum.tier_card import FOLDER, About, MemberCard, TierCard, Verdict, hash_of
+from pandora_core.quantum.tier.card import FOLDER, About, MemberCard, TierCard, Verdict, hash_of
+from pandora_core.quantum.tier.policy import Breaker, BreakerState, Rules
 from pandora_core.store.escalations import Escalations
 from pandora_core.store.job_rows import NewJob
 from pandora_core.store.reader import Reader

@@ -9,9 +9,9 @@ import pytest
 from textual.pilot import Pilot
 
 from pandora_core.store.reader import Reader
-from pandora_core.vault.answers import VerifyReport
-from pandora_core.vault.secret import Secret
-from pandora_core.vault.totp import Recipe
+from pandora_core.vault.agent.answers import VerifyReport
+from pandora_core.vault.crypto.secret import Secret
+from pandora_core.vault.crypto.totp import Recipe
 from pandora_tui import vault_forms
 from pandora_tui.app import PandoraApp
 from pandora_tui.messages import VaultState

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from pandora_core.errors import NotFoundError, OpenFailedError, VaultLockedError
-from pandora_core.vault.answers import (
+from pandora_core.vault.agent.answers import (
     AuditView,
     Custody,
     EntryView,
@@ -20,9 +20,9 @@ from pandora_core.vault.answers import (
     VaultStatus,
     VerifyReport,
 )
-from pandora_core.vault.client import Way
-from pandora_core.vault.protocol import Changes, Draft
-from pandora_core.vault.secret import Secret
+from pandora_core.vault.agent.client import Way
+from pandora_core.vault.agent.protocol import Changes, Draft
+from pandora_core.vault.crypto.secret import Secret
 
 PASSPHRASE = "correct horse battery"
 AT_MS = 1_774_619_580_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from providing import PROVIDERS, provider_named
 
-from pandora_core.vault.providers import Provider
+from pandora_core.vault.crypto.providers import Provider
 
 
 @pytest.fixture(params=PROVIDERS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pandora_core.learn.flows import FLOW, WORDS, FlowBlock
+from pandora_core.learn.data.flows import FLOW, WORDS, FlowBlock
 from pandora_core.learn.table import Schema, Table
 from pandora_core.model import SECOND_US, Event
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pandora_core.detect import risk
-from pandora_core.detect.alerts import (
+from pandora_core.detect.behaviour import Fired
+from pandora_core.detect.incidents import risk
+from pandora_core.detect.incidents.alerts import (
     MAX_LISTED,
     MAX_REASONS,
     OPEN_RISK,
@@ -18,7 +19,6 @@ from pandora_core.detect.alerts import (
     alerts_of,
     entity_score,
 )
-from pandora_core.detect.behaviour import Fired
 from pandora_core.model import DAY_US, HOUR_US, Alert, Detection, EntityRef, Severity
 
 WS5 = EntityRef("host", "WS-5")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pandora_core.detect.assessment import (
+from pandora_core.detect.incidents.assessment import (
     ACTOR,
     Assessment,
     Figure,
@@ -14,7 +14,7 @@ from pandora_core.detect.assessment import (
     summary,
     value_of,
 )
-from pandora_core.detect.triage import Triage, conflicting, fold, last_undoable
+from pandora_core.detect.incidents.triage import Triage, conflicting, fold, last_undoable
 from pandora_core.model import Action, ActionKind
 
 STRANGE = Figure("fidelity q=4", 0.9, 0.5, 0.004)

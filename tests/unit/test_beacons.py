@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from pandora_core.detect.beacons import POINTS_POPULAR, Beacons
 from pandora_core.detect.beats import pace_of
+from pandora_core.detect.behaviours.beacons import POINTS_POPULAR, Beacons
 from pandora_core.model import Detection, Event, Severity
 from tests.unit.streams import INSIDE, OUTSIDE, at, connection, request, watch
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pandora_core.detect.borrowed import GUESSED_POINTS, POINTS, BorrowedAccounts
+from pandora_core.detect.behaviours.borrowed import GUESSED_POINTS, POINTS, BorrowedAccounts
 from pandora_core.model import DAY_US, MINUTE_US, Detection, Event
 from tests.unit.streams import START_US, lease, watch, windows_logon
 

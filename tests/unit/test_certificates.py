@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pandora_core.detect.certificates import STRETCHES, Certificates
+from pandora_core.detect.behaviours.certificates import STRETCHES, Certificates
 from pandora_core.model import DAY_US, SECOND_US, Detection, Event, Severity
 from tests.unit.streams import INSIDE, START_US, at, certificate, handshake, watch
 

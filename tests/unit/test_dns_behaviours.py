@@ -7,10 +7,10 @@ import hashlib
 import pytest
 
 from pandora_core.detect.behaviour import Maker
-from pandora_core.detect.dns_tunnels import MANY_NAMES, DnsTunnels
+from pandora_core.detect.behaviours.dns_tunnels import MANY_NAMES, DnsTunnels
+from pandora_core.detect.behaviours.failing_names import CHANCE_DOMAINS, FAILING_DOMAINS, FailingNames
+from pandora_core.detect.behaviours.record_types import RecordTypes
 from pandora_core.detect.domains import carries_data, is_made_by_chance, name_of
-from pandora_core.detect.failing_names import CHANCE_DOMAINS, FAILING_DOMAINS, FailingNames
-from pandora_core.detect.record_types import RecordTypes
 from pandora_core.model import Detection, Event, Severity
 from tests.unit.streams import INSIDE, at, dns_query, watch
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from pandora_core.detect.behaviours.logons import POINTS_STRANGER, FailedLogons
+from pandora_core.detect.behaviours.scans import Scans
+from pandora_core.detect.behaviours.signatures import Signatures
 from pandora_core.detect.exposure import EXPOSED_SOURCES, EXPOSED_SPAN_US, Exposure, is_stranger
-from pandora_core.detect.logons import POINTS_STRANGER, FailedLogons
-from pandora_core.detect.scans import Scans
-from pandora_core.detect.signatures import Signatures
 from pandora_core.model import DAY_US, HOUR_US, MINUTE_US, Detection, Event
 from tests.unit.streams import START_US, connection, ids_alert, ssh, watch
 

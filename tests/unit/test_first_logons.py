@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from pandora_core.detect.behaviour import Fired
-from pandora_core.detect.first_logons import (
+from pandora_core.detect.behaviours.first_logons import (
     ADMINISTRATOR_HISTORY_POINTS,
     ADMINISTRATOR_POINTS,
     HISTORY_POINTS,

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from pandora_core.detect.beacons import Beacons
-from pandora_core.detect.new_destinations import NewDestinations
+from pandora_core.detect.behaviours.beacons import Beacons
+from pandora_core.detect.behaviours.new_destinations import NewDestinations
+from pandora_core.detect.behaviours.scans import Scans
+from pandora_core.detect.behaviours.strobes import Strobes
+from pandora_core.detect.behaviours.uploads import Uploads
 from pandora_core.detect.pipeline import Pipeline
-from pandora_core.detect.scans import Scans
-from pandora_core.detect.strobes import Strobes
-from pandora_core.detect.uploads import Uploads
 from pandora_core.model import SECOND_US, Event
 from tests.unit.streams import INSIDE, OUTSIDE, START_US, connection
 

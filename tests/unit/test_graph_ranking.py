@@ -17,7 +17,7 @@ from pandora_core.graph.history import Move
 from pandora_core.graph.pagerank import RandomWalk
 from pandora_core.graph.ranking import INSUFFICIENT, Ranking, rank
 from pandora_core.model import DAY_US, HOUR_US, MINUTE_US, Event
-from pandora_core.quantum.network import STANDINGS, WALKS
+from pandora_core.quantum.walks.network import STANDINGS, WALKS
 from tests.unit.graph_samples import START_US, event, graph_of, intrusion, log_on, office, ticket
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pandora_core.detect.alerts import alerts_of
+from pandora_core.detect.behaviours.first_logons import FirstLogons
+from pandora_core.detect.behaviours.host_signs import PAUSE_US, HostSigns
 from pandora_core.detect.customs import CUSTOM_HOSTS
-from pandora_core.detect.first_logons import FirstLogons
-from pandora_core.detect.host_signs import PAUSE_US, HostSigns
+from pandora_core.detect.incidents.alerts import alerts_of
 from pandora_core.detect.signs.book import BOOK
 from pandora_core.model import DAY_US, HOUR_US, Detection, EntityRef, Event, Severity
 from tests.unit.streams import admin_share, at, own_connection, process, ticket, watch, windows_event, windows_logon

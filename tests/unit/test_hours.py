@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pandora_core.detect.hours import POINTS, UnusualHours
+from pandora_core.detect.behaviours.hours import POINTS, UnusualHours
 from pandora_core.model import DAY_US, HOUR_US, Detection, Event
 from tests.unit.streams import START_US, watch, windows_event, windows_logon
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pandora_core.detect import risk
-from pandora_core.detect.alerts import entity_score
 from pandora_core.detect.behaviour import Fired
-from pandora_core.detect.incidents import incidents_of
+from pandora_core.detect.incidents import risk
+from pandora_core.detect.incidents.alerts import entity_score
+from pandora_core.detect.incidents.joining import incidents_of
+from pandora_core.detect.incidents.queue import queue_of
 from pandora_core.detect.pipeline import Pipeline
-from pandora_core.detect.queue import queue_of
 from pandora_core.model import MINUTE_US, Event
 from tests.unit.streams import admin_share, at, ids_alert, late_streams, service, ssh, streams, windows_logon
 

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pandora_core.detect import incidents as module
 from pandora_core.detect.behaviour import Fired
-from pandora_core.detect.incidents import Incident, IncidentBook, incidents_of
-from pandora_core.detect.queue import queue_of
-from pandora_core.detect.standing import beside, standings
-from pandora_core.detect.story import MAX_LINES, StoryLine, around, signs, tell
-from pandora_core.detect.ties import MAX_SHARED, SWEPT_ENTITIES
+from pandora_core.detect.incidents import joining as module
+from pandora_core.detect.incidents.joining import Incident, IncidentBook, incidents_of
+from pandora_core.detect.incidents.queue import queue_of
+from pandora_core.detect.incidents.standing import beside, standings
+from pandora_core.detect.incidents.story import MAX_LINES, StoryLine, around, signs, tell
+from pandora_core.detect.incidents.ties import MAX_SHARED, SWEPT_ENTITIES
 from pandora_core.model import DAY_US, HOUR_US, MINUTE_US, SECOND_US, Detection, EntityRef
 
 START_US = 1_700_000_000 * SECOND_US

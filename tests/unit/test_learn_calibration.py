@@ -6,9 +6,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from pandora_core.learn.calibration import HOME, Calibration, calibrate, flows_wanted
-from pandora_core.learn.models import Model, Tail
-from pandora_core.learn.surprise import SurpriseTree, TreeState
+from pandora_core.learn.fitting.models import Model, Tail
+from pandora_core.learn.fitting.surprise import SurpriseTree, TreeState
+from pandora_core.learn.scoring.calibration import HOME, Calibration, calibrate, flows_wanted
 from tests.unit.learn_samples import made_table
 
 RATE = 0.01

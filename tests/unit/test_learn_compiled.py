@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from pandora_core.errors import RefusedError
 from pandora_core.learn.card import Preparation, Recipe
-from pandora_core.learn.compiled import Compiled
-from pandora_core.learn.flows import FLOW, WORDS, FlowBlock
-from pandora_core.learn.models import Model, Tail, fit_members
+from pandora_core.learn.data.flows import FLOW, WORDS, FlowBlock
+from pandora_core.learn.fitting.models import Model, Tail, fit_members
+from pandora_core.learn.scoring.compiled import Compiled
 from pandora_core.learn.table import Table
 from tests.unit.learn_samples import flow_block, flow_table
 

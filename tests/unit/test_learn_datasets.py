@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from pandora_core.errors import SourceError
-from pandora_core.learn import derived
-from pandora_core.learn.datasets import Columns, is_benign, kind_of, load
-from pandora_core.learn.profile import About, overlap, profile
+from pandora_core.learn.data import derived
+from pandora_core.learn.data.datasets import Columns, is_benign, kind_of, load
+from pandora_core.learn.data.profile import About, overlap, profile
+from pandora_core.learn.data.unsw import UNSW_NB15
 from pandora_core.learn.table import Table
-from pandora_core.learn.unsw import UNSW_NB15
 from tests.unit.learn_samples import flow, made_table
 
 ZEROS = ",".join(["0"] * 37)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pandora_core.learn.drift import BUCKET_FLOWS, BUCKETS, CALIBRATION, Meter, reference_of
-from pandora_core.learn.flows import FLOW, FlowBlock
+from pandora_core.learn.data.drift import BUCKET_FLOWS, BUCKETS, CALIBRATION, Meter, reference_of
+from pandora_core.learn.data.flows import FLOW, FlowBlock
 from tests.unit.learn_samples import flow_block
 
 ROWS = 3 * BUCKET_FLOWS

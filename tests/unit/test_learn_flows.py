@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pandora_core.ingest.recognise import formats, recognise
-from pandora_core.learn.flows import (
+from pandora_core.learn.data.flows import (
     FLOW,
     WINDOW_FLOWS,
     WINDOW_SOURCES,

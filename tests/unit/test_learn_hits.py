@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pandora_core.detect.alerts import OPEN_RISK
 from pandora_core.detect.behaviour import Context
+from pandora_core.detect.incidents.alerts import OPEN_RISK
 from pandora_core.detect.pipeline import Pipeline
-from pandora_core.learn.hits import (
+from pandora_core.learn.scoring.hits import (
     MAX_POINTS,
     MOST_DESTINATIONS,
     PAUSE_US,

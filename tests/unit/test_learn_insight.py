@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pandora_core.learn import reports
 from pandora_core.learn.card import Recipe, Training
-from pandora_core.learn.insight import importance, learning_curve
-from pandora_core.learn.training import train
+from pandora_core.learn.fitting.insight import importance, learning_curve
+from pandora_core.learn.fitting.training import train
+from pandora_core.learn.versions import reports
 from tests.unit.learn_samples import made_table
 
 SMALL = Training(Recipe({"forest": {"n_estimators": 10}}), rehearsals=2)

@@ -9,17 +9,18 @@ import numpy as np
 import pytest
 
 from pandora_core.errors import ConfigError, RefusedError
-from pandora_core.learn import metrics, training
+from pandora_core.learn import metrics
 from pandora_core.learn.card import Preparation, Recipe, Training
+from pandora_core.learn.data.padding import padded_copies
+from pandora_core.learn.fitting import training
+from pandora_core.learn.fitting.models import Tail, make_member, row_weights
+from pandora_core.learn.fitting.pipeline import build, describe
+from pandora_core.learn.fitting.robustness import evade, flipped, poison
+from pandora_core.learn.fitting.search import search
+from pandora_core.learn.fitting.surprise import SurpriseTree
+from pandora_core.learn.fitting.training import train, workers
 from pandora_core.learn.metrics import Judged
-from pandora_core.learn.models import Tail, make_member, row_weights
-from pandora_core.learn.padding import padded_copies
-from pandora_core.learn.pipeline import build, describe
-from pandora_core.learn.robustness import evade, flipped, poison
-from pandora_core.learn.search import search
-from pandora_core.learn.surprise import SurpriseTree
 from pandora_core.learn.table import divide, hold_out
-from pandora_core.learn.training import train, workers
 from tests.unit.learn_samples import SCHEMA, made_table
 
 SMALL = Recipe({"forest": {"n_estimators": 20}, "surprise": {"bins": 8}})

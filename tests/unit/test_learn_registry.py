@@ -12,12 +12,20 @@ import pytest
 
 from pandora_core.errors import NotFoundError, RefusedError, VaultLockedError
 from pandora_core.learn.card import Recipe, Training
-from pandora_core.learn.datasets import Loaded
-from pandora_core.learn.profile import About
-from pandora_core.learn.registry import ARTEFACT, CARD, SIGNATURE, Registry
-from pandora_core.learn.signing import SeedSigner, Signer
-from pandora_core.learn.versions import Actor, Split, compare_versions, evaluate_version, find, take_in, train_version
-from pandora_core.vault.secret import Secret
+from pandora_core.learn.data.datasets import Loaded
+from pandora_core.learn.data.profile import About
+from pandora_core.learn.versions.registry import ARTEFACT, CARD, SIGNATURE, Registry
+from pandora_core.learn.versions.signing import SeedSigner, Signer
+from pandora_core.learn.versions.work import (
+    Actor,
+    Split,
+    compare_versions,
+    evaluate_version,
+    find,
+    take_in,
+    train_version,
+)
+from pandora_core.vault.crypto.secret import Secret
 from tests.unit.learn_samples import made_table
 
 ACTOR = Actor("ann", "ws-1", 1_700_000_000_000_000)
@@ -258,7 +266,7 @@ def test_a_random_split_of_repeated_rows_is_said_to_flatter(registry):
 def test_a_data_set_is_found_by_name_and_refused_when_its_file_was_changed(registry, tmp_path):
     path = tmp_path / "made.csv"
     path.write_text("a,b,label\n" + "1,x,normal\n2,y,attack\n" * 40)
-    from pandora_core.learn.datasets import Columns, load
+    from pandora_core.learn.data.datasets import Columns, load
 
     row = take_in(registry, load(path, "csv", Columns("label")), About("mine", str(path), "own", True, 1))
     assert row.is_sensitive
@@ -281,6 +289,6 @@ def test_reading_the_registry_loads_no_scikit_learn():
     import sys
 
     heavy = "[name for name in ('sklearn', 'scipy', 'skops') if name in sys.modules]"
-    program = f"import sys, pandora_core.learn.registry\nprint({heavy})"
+    program = f"import sys, pandora_core.learn.versions.registry\nprint({heavy})"
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"

@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from pandora_core.learn.feature_words import said_of
-from pandora_core.learn.flows import FLOW, WORDS
-from pandora_core.learn.guard import BUCKET_FLOWS, Guard
+from pandora_core.learn.data.feature_words import said_of
+from pandora_core.learn.data.flows import FLOW, WORDS
+from pandora_core.learn.scoring.guard import BUCKET_FLOWS, Guard
 
 
 @pytest.mark.parametrize("feature", FLOW.numbers)

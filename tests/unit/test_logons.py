@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from pandora_core.detect.behaviour import Fired
-from pandora_core.detect.logons import (
+from pandora_core.detect.behaviours.logons import (
     BURST_FAILURES,
     MAX_FURTHER_POINTS,
     PERSISTENT_FAILURES,

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from pandora_core.cli.main import root
-from pandora_core.detect.next_steps import BY_DETECTOR, BY_TACTIC, MAX_PIVOTS, next_steps, next_steps_of
+from pandora_core.detect.incidents.next_steps import BY_DETECTOR, BY_TACTIC, MAX_PIVOTS, next_steps, next_steps_of
 from pandora_core.detect.pipeline import BUILT_IN
 from pandora_core.detect.signs.book import BOOK
 from pandora_core.model import Detection, EntityRef

@@ -12,13 +12,14 @@ from qiskit.quantum_info import Statevector
 from qiskit_aer import AerSimulator
 
 from pandora_core.errors import ConfigError
-from pandora_core.quantum import circuits, kernels
-from pandora_core.quantum.featuremaps import FeatureMap
-from pandora_core.quantum.kernels import FidelityKernel
-from pandora_core.quantum.optimise import Qubo, qaoa_state
-from pandora_core.quantum.qnn import AerClassifier
-from pandora_core.quantum.states import probabilities
-from pandora_core.quantum.vqc import READOUTS, Ansatz, Batch, Vqc
+from pandora_core.quantum.circuits import forms as circuits
+from pandora_core.quantum.circuits.qnn import AerClassifier
+from pandora_core.quantum.models import kernels
+from pandora_core.quantum.models.featuremaps import FeatureMap
+from pandora_core.quantum.models.kernels import FidelityKernel
+from pandora_core.quantum.models.states import probabilities
+from pandora_core.quantum.models.vqc import READOUTS, Ansatz, Batch, Vqc
+from pandora_core.quantum.plans.optimise import Qubo, qaoa_state
 
 MODEL = Vqc(FeatureMap(4, 1, bandwidth=0.5), Ansatz(4, 2), tuple(np.linspace(-2, 2, 12)))
 ROW = np.array([0.3, -1.2, 0.7, 2.0])

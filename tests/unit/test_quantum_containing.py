@@ -8,8 +8,8 @@ import pytest
 from pandora_core.graph.containment import contain, open_routes, solve
 from pandora_core.graph.moment import Moment
 from pandora_core.graph.paths import steps_of
-from pandora_core.quantum.containing import Proposals, core_problem, propose, reduced
-from pandora_core.quantum.spreading import classical_spread, spread_of
+from pandora_core.quantum.plans.containing import Proposals, core_problem, propose, reduced
+from pandora_core.quantum.walks.spreading import classical_spread, spread_of
 from tests.unit.graph_samples import graph_of, intrusion, office
 
 STARTS, ENDS = ("WS-2", "WS-3"), ("DB-1", "FS-1")

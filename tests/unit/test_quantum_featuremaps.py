@@ -10,9 +10,9 @@ from qiskit.circuit.library import zz_feature_map
 from qiskit.quantum_info import Statevector
 
 from pandora_core.errors import ConfigError
-from pandora_core.quantum import baseline, states
-from pandora_core.quantum.circuits import feature_map_circuit
-from pandora_core.quantum.featuremaps import ENTANGLEMENTS, FeatureMap
+from pandora_core.quantum.circuits.forms import feature_map_circuit
+from pandora_core.quantum.models import baseline, states
+from pandora_core.quantum.models.featuremaps import ENTANGLEMENTS, FeatureMap
 
 
 @st.composite

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pandora_core.quantum.ibm_rest import Access, UnreadableError, base_url, can_ask, counts_of
+from pandora_core.quantum.ibm.rest import Access, UnreadableError, base_url, can_ask, counts_of
 
 CRN = "crn:v1:bluemix:public:quantum-computing:{}:a/1:2::"
 
@@ -105,14 +105,14 @@ def loaded_after(code: str, *modules: str) -> list[str]:
 
 
 def test_the_client_process_starts_without_qiskit() -> None:
-    assert loaded_after("import pandora_core.quantum.ibm", "numpy", "qiskit", "scipy") == ["numpy"]
+    assert loaded_after("import pandora_core.quantum.ibm.client", "numpy", "qiskit", "scipy") == ["numpy"]
 
 
 def test_a_sampler_s_result_is_read_back_without_the_runtime() -> None:
     code = """
-from pandora_core.quantum import execution
-from pandora_core.quantum.backends import Measured
-from pandora_core.quantum.jobs import CircuitWork, Payload, RunOptions
+from pandora_core.quantum.jobs import execution
+from pandora_core.quantum.jobs.backends import Measured
+from pandora_core.quantum.jobs.work import CircuitWork, Payload, RunOptions
 bell = 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;'
 payload = Payload(CircuitWork(qasm3=bell), RunOptions(), "ibm")
 made = execution.read_back(payload, execution.build(payload.work), Measured(({"00": 5, "11": 5},)))

@@ -12,9 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pandora_core.errors import ConfigError, RefusedError
-from pandora_core.quantum import backends
-from pandora_core.quantum.featuremaps import FeatureMap
-from pandora_core.quantum.jobs import (
+from pandora_core.quantum.jobs import backends
+from pandora_core.quantum.jobs.work import (
     CircuitWork,
     JobResult,
     KernelWork,
@@ -31,7 +30,8 @@ from pandora_core.quantum.jobs import (
     payload_of,
     work_of,
 )
-from pandora_core.quantum.vqc import Ansatz, Vqc
+from pandora_core.quantum.models.featuremaps import FeatureMap
+from pandora_core.quantum.models.vqc import Ansatz, Vqc
 from pandora_core.store.job_rows import JobFilter, JobState
 
 HEAD = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
@@ -46,7 +46,7 @@ def payload(work: Work, backend: str = "statevector", **options: Any) -> Payload
 
 
 def ran(work: Work, backend: str = "statevector", **options: Any) -> Outcome:
-    from pandora_core.quantum.execution import execute
+    from pandora_core.quantum.jobs.execution import execute
 
     return execute(encode(payload(work, backend, **options)))
 
@@ -195,7 +195,7 @@ def test_a_circuit_with_something_behind_its_measurement_is_refused() -> None:
 
 
 def test_a_circuit_larger_than_was_declared_is_refused() -> None:
-    from pandora_core.quantum.circuits import from_qasm3, to_qpy
+    from pandora_core.quantum.circuits.forms import from_qasm3, to_qpy
 
     qpy = to_qpy(from_qasm3(BELL))
     assert ran(CircuitWork(qpy=qpy, qubits=2)).state is JobState.DONE
@@ -221,7 +221,7 @@ def test_mitigation_shows_before_after_and_the_truth() -> None:
 
 
 def test_a_saved_calibration_brings_its_noise() -> None:
-    from pandora_core.quantum.execution import execute
+    from pandora_core.quantum.jobs.execution import execute
 
     noise = {"name": "bad", "qubits": 2, "coupling": [[0, 1, 0.0]], "gates": [0.0, 0.0], "readout": [[0.3, 0.3]] * 2}
     given_ = Payload(CircuitWork(qasm3=BELL), RunOptions(shots=2000), "aer:calibration", noise)

@@ -10,10 +10,10 @@ from qiskit_machine_learning.kernels import FidelityStatevectorKernel
 from sklearn.metrics.pairwise import laplacian_kernel, rbf_kernel
 
 from pandora_core.errors import ConfigError
-from pandora_core.quantum import kernels
-from pandora_core.quantum.circuits import feature_map_circuit
-from pandora_core.quantum.featuremaps import FeatureMap
-from pandora_core.quantum.kernels import FidelityKernel, LaplacianKernel, RbfKernel
+from pandora_core.quantum.circuits.forms import feature_map_circuit
+from pandora_core.quantum.models import kernels
+from pandora_core.quantum.models.featuremaps import FeatureMap
+from pandora_core.quantum.models.kernels import FidelityKernel, LaplacianKernel, RbfKernel
 
 KERNELS = [
     FidelityKernel(FeatureMap(4)),

@@ -12,8 +12,15 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 
 from pandora_core.errors import ConfigError
-from pandora_core.quantum import circuits, mitigation
-from pandora_core.quantum.mitigation import Readout, extrapolate, nearest_distribution, parity_expectation, shares
+from pandora_core.quantum.circuits import forms as circuits
+from pandora_core.quantum.jobs import mitigation
+from pandora_core.quantum.jobs.mitigation import (
+    Readout,
+    extrapolate,
+    nearest_distribution,
+    parity_expectation,
+    shares,
+)
 
 FLIPS = [(0.02, 0.08), (0.05, 0.01), (0.1, 0.12)]
 

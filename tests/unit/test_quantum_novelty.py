@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from sklearn.svm import OneClassSVM
 
-from pandora_core.quantum import kernels
-from pandora_core.quantum.featuremaps import FeatureMap
-from pandora_core.quantum.kernels import FidelityKernel, RbfKernel
-from pandora_core.quantum.novelty import METHODS, Projection, Recipe, fit, gate, upper_quantile
-from pandora_core.quantum.novelty_study import FAST, Rows, divide, interval, study
+from pandora_core.quantum.models import kernels
+from pandora_core.quantum.models.featuremaps import FeatureMap
+from pandora_core.quantum.models.kernels import FidelityKernel, RbfKernel
+from pandora_core.quantum.tier.novelty import METHODS, Projection, Recipe, fit, gate, upper_quantile
+from pandora_core.quantum.tier.study import FAST, Rows, divide, interval, study
 
 KERNELS = [FidelityKernel(FeatureMap(3, bandwidth=0.7)), RbfKernel(2.0)]
 

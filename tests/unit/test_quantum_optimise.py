@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pandora_core.errors import ConfigError
-from pandora_core.quantum.optimise import Plan, Qubo, anneal, anything, bits_of, choose, compare, exact, qaoa
+from pandora_core.quantum.plans.optimise import Plan, Qubo, anneal, anything, bits_of, choose, compare, exact, qaoa
 
 
 def random_problem(size: int, seed: int) -> Qubo:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pandora_core.model import HOUR_US, MINUTE_US, SECOND_US, Severity
-from pandora_core.quantum.policy import (
+from pandora_core.quantum.tier.policy import (
     LOCAL,
     Answer,
     Attempt,

@@ -12,17 +12,17 @@ from learn_samples import flow
 
 from pandora_core.detect.behaviour import Context
 from pandora_core.detect.pipeline import Pipeline
-from pandora_core.learn.flows import FLOW, FlowReader
-from pandora_core.learn.novel_flows import NAME, NovelFlows, screen_of
+from pandora_core.learn.data.flows import FLOW, FlowReader
+from pandora_core.learn.scoring.novel_flows import NAME, NovelFlows, screen_of
 from pandora_core.model import DAY_US, Event
-from pandora_core.quantum import tier
-from pandora_core.quantum.featuremaps import FeatureMap
-from pandora_core.quantum.kernels import FidelityKernel, Kernel, RbfKernel
-from pandora_core.quantum.novelty import Projection
-from pandora_core.quantum.preparation import Preparation
-from pandora_core.quantum.screening import Novelty, Screen
-from pandora_core.quantum.tier import Member, TierModel
-from pandora_core.quantum.tier_card import About, Verdict
+from pandora_core.quantum.models.featuremaps import FeatureMap
+from pandora_core.quantum.models.kernels import FidelityKernel, Kernel, RbfKernel
+from pandora_core.quantum.tier import model as tier
+from pandora_core.quantum.tier.card import About, Verdict
+from pandora_core.quantum.tier.model import Member, TierModel
+from pandora_core.quantum.tier.novelty import Projection
+from pandora_core.quantum.tier.preparation import Preparation
+from pandora_core.quantum.tier.screening import Novelty, Screen
 
 ON, OFF = Verdict(True, 0.1, 0.05, 0.15, 8, 0.5), Verdict(False, -0.1, -0.2, 0.0, 8, 0.5)
 

@@ -7,10 +7,10 @@ import pytest
 from sklearn.svm import SVC, OneClassSVM
 
 from pandora_core.errors import ConfigError
-from pandora_core.quantum import kernels
-from pandora_core.quantum.featuremaps import FeatureMap
-from pandora_core.quantum.kernels import FidelityKernel, RbfKernel
-from pandora_core.quantum.svm import Calibration, Machine, calibrate, train_classifier, train_one_class
+from pandora_core.quantum.models import kernels
+from pandora_core.quantum.models.featuremaps import FeatureMap
+from pandora_core.quantum.models.kernels import FidelityKernel, RbfKernel
+from pandora_core.quantum.models.svm import Calibration, Machine, calibrate, train_classifier, train_one_class
 
 KERNEL = FidelityKernel(FeatureMap(3, bandwidth=0.5))
 

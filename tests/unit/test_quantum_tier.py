@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from pandora_core.errors import ConfigError, NotFoundError, RefusedError, TamperedError
-from pandora_core.quantum import tier
-from pandora_core.quantum.featuremaps import FeatureMap
-from pandora_core.quantum.kernels import FidelityKernel, RbfKernel
-from pandora_core.quantum.novelty import Recipe
-from pandora_core.quantum.novelty_study import Rows
-from pandora_core.quantum.preparation import Preparation
-from pandora_core.quantum.tier import TierModel
-from pandora_core.quantum.tier_card import FOLDER, About, card
-from pandora_core.quantum.tier_training import CONTROL, QUANTUM, Options, grids, train, verdict_of
+from pandora_core.quantum.models.featuremaps import FeatureMap
+from pandora_core.quantum.models.kernels import FidelityKernel, RbfKernel
+from pandora_core.quantum.tier import model as tier
+from pandora_core.quantum.tier.card import FOLDER, About, card
+from pandora_core.quantum.tier.model import TierModel
+from pandora_core.quantum.tier.novelty import Recipe
+from pandora_core.quantum.tier.preparation import Preparation
+from pandora_core.quantum.tier.study import Rows
+from pandora_core.quantum.tier.training import CONTROL, QUANTUM, Options, grids, train, verdict_of
 
 ABOUT = About("made up", "0" * 64, 0, 0.0, 0, "ann", 0)
 SMALL = {

@@ -7,9 +7,9 @@ import pytest
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.quantum_info import Statevector
 
-from pandora_core.quantum import transpiling
-from pandora_core.quantum.circuits import feature_map_circuit
-from pandora_core.quantum.featuremaps import FeatureMap
+from pandora_core.quantum.circuits import transpiling
+from pandora_core.quantum.circuits.forms import feature_map_circuit
+from pandora_core.quantum.models.featuremaps import FeatureMap
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ from qiskit.circuit.library import real_amplitudes
 from qiskit.quantum_info import Statevector
 
 from pandora_core.errors import ConfigError
-from pandora_core.quantum import baseline
-from pandora_core.quantum.circuits import ansatz_circuit, feature_map_circuit
-from pandora_core.quantum.featuremaps import FeatureMap
-from pandora_core.quantum.vqc import ANSATZ_ENTANGLEMENTS, READOUTS, Ansatz, Batch, Vqc, train
+from pandora_core.quantum.circuits.forms import ansatz_circuit, feature_map_circuit
+from pandora_core.quantum.models import baseline
+from pandora_core.quantum.models.featuremaps import FeatureMap
+from pandora_core.quantum.models.vqc import ANSATZ_ENTANGLEMENTS, READOUTS, Ansatz, Batch, Vqc, train
 
 
 @st.composite

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pandora_core.quantum.walk import TIMES, QuantumWalk, SzegedyWalk, normalised
+from pandora_core.quantum.walks.walk import TIMES, QuantumWalk, SzegedyWalk, normalised
 
 
 def some_graph(seed: int, size: int = 24, arcs: int = 60) -> sp.csr_array:

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pandora_core.detect.behaviour import Context, Fired
+from pandora_core.detect.behaviours.rare_alerts import MAX_VISITS, POINTS, RareAlerts
 from pandora_core.detect.channels import Channels
 from pandora_core.detect.edges import Edges
 from pandora_core.detect.kinds import kind_of
 from pandora_core.detect.names import Names
-from pandora_core.detect.rare_alerts import MAX_VISITS, POINTS, RareAlerts
 from pandora_core.detect.rarity import WAVE_HOSTS, Waves
 from pandora_core.model import DAY_US, HOUR_US, MINUTE_US, Detection, Event
 from tests.unit.streams import at

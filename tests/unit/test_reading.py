@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pandora_core.detect.reading import LEAST_FILES, POINTS, POINTS_PEERS, POINTS_POPULAR, BulkReading
+from pandora_core.detect.behaviours.reading import LEAST_FILES, POINTS, POINTS_PEERS, POINTS_POPULAR, BulkReading
 from pandora_core.model import HOUR_US, Detection, Event
 from tests.unit.streams import START_US, file_opened, watch
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pandora_core.detect import risk
+from pandora_core.detect.incidents import risk
 from pandora_core.model import DAY_US, HOUR_US, Contribution, Detection, EntityRef
 
 ONE = Detection(

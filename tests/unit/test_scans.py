@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pandora_core.detect.scans import (
+from pandora_core.detect.behaviours.scans import (
     HOSTS_ON_A_PORT,
     HOSTS_ON_A_UDP_PORT,
     HOSTS_PINGED,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pandora_core.detect.alerts import alerts_of
 from pandora_core.detect.behaviour import Fired
-from pandora_core.detect.first_logons import FirstLogons
-from pandora_core.detect.services import (
+from pandora_core.detect.behaviours.first_logons import FirstLogons
+from pandora_core.detect.behaviours.services import (
     LOCAL_POINTS,
     LOCAL_SUSPICIOUS_POINTS,
     NEAR_POINTS,
@@ -15,6 +14,7 @@ from pandora_core.detect.services import (
     SUSPICIOUS_POINTS,
     RemoteServices,
 )
+from pandora_core.detect.incidents.alerts import alerts_of
 from pandora_core.model import Detection, EntityRef, Event, Severity
 from tests.unit.streams import at, own_connection, service, watch, windows_logon
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from pandora_core.detect.alerts import OPEN_RISK, alerts_of
-from pandora_core.detect.signatures import Signatures
+from pandora_core.detect.behaviours.signatures import Signatures
+from pandora_core.detect.incidents.alerts import OPEN_RISK, alerts_of
 from pandora_core.model import Detection, EntityRef, Event, Severity
 from tests.unit.streams import INSIDE, OUTSIDE, at, ids_alert, watch
 

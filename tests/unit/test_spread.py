@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pandora_core.detect.spread import WAYS, SpreadLogons
+from pandora_core.detect.behaviours.spread import WAYS, SpreadLogons
 from pandora_core.model import Detection, EntityRef, Event
 from tests.unit.streams import at, ssh, watch, windows_event, windows_logon
 

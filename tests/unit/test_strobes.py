@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pandora_core.detect.long_connections import LongConnections
-from pandora_core.detect.strobes import MANY_CALLS, MANY_REFUSED, Strobes
+from pandora_core.detect.behaviours.long_connections import LongConnections
+from pandora_core.detect.behaviours.strobes import MANY_CALLS, MANY_REFUSED, Strobes
 from pandora_core.model import Detection, Event, Severity
 from tests.unit.streams import INSIDE, OUTSIDE, at, connection, watch
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pandora_core.detect.behaviour import Fired
-from pandora_core.detect.suppress import SUBJECT, Wish, suppressed, suppressions_of, value_of
+from pandora_core.detect.incidents.suppress import SUBJECT, Wish, suppressed, suppressions_of, value_of
 from pandora_core.model import Action, ActionKind, Detection, EntityRef
 
 SCAN = Fired(

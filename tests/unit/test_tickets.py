@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from pandora_core.detect.behaviours.tickets import SERVICE_POINTS, USER_POINTS, Roasting
 from pandora_core.detect.customs import CUSTOM_HOSTS
-from pandora_core.detect.tickets import SERVICE_POINTS, USER_POINTS, Roasting
 from pandora_core.model import DAY_US, Detection, EntityRef, Event
 from tests.unit.streams import at, ticket, watch, weak_ticket, windows_event
 

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from pandora_core.detect.triage import ACKNOWLEDGED, CLOSED, NEW, Triage, conflicting, effective, fold, last_undoable
+from pandora_core.detect.incidents.triage import (
+    ACKNOWLEDGED,
+    CLOSED,
+    NEW,
+    Triage,
+    conflicting,
+    effective,
+    fold,
+    last_undoable,
+)
 from pandora_core.model import Action, ActionKind, Verdict
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pandora_core.detect.baselines import STEP_UP, Baseline
-from pandora_core.detect.new_destinations import FEW_NETWORKS, NewDestinations
-from pandora_core.detect.uploads import LEAST_BYTES_UNKNOWN, POINTS_POPULAR, TIMES_USUAL, Uploads
+from pandora_core.detect.behaviours.new_destinations import FEW_NETWORKS, NewDestinations
+from pandora_core.detect.behaviours.uploads import LEAST_BYTES_UNKNOWN, POINTS_POPULAR, TIMES_USUAL, Uploads
 from pandora_core.model import DAY_US, HOUR_US, Detection, Event
 from tests.unit.streams import INSIDE, OUTSIDE, START_US, connection, watch
 

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from vault_samples import Dribble, assert_none_opens, cuts, flips
 
 from pandora_core.errors import VaultFormatError
-from pandora_core.vault import age, providers, recipients
-from pandora_core.vault.age_armor import ArmorReader, ArmorWriter
-from pandora_core.vault.age_error import AgeError, Failure
-from pandora_core.vault.age_keys import PassphraseIdentity, PostQuantumIdentity
-from pandora_core.vault.profiles import BUNDLE_SUITE, HIGH
-from pandora_core.vault.secret import Secret
+from pandora_core.vault.age import file as age
+from pandora_core.vault.age.armor import ArmorReader, ArmorWriter
+from pandora_core.vault.age.error import AgeError, Failure
+from pandora_core.vault.age.keys import PassphraseIdentity, PostQuantumIdentity
+from pandora_core.vault.crypto import providers, recipients
+from pandora_core.vault.crypto.profiles import BUNDLE_SUITE, HIGH
+from pandora_core.vault.crypto.secret import Secret
 
 
 @pytest.fixture
@@ -125,7 +126,7 @@ def test_a_line_without_end_is_given_up(provider, mine):
 
 
 def test_a_work_factor_above_the_limit_is_refused_before_scrypt_runs(monkeypatch):
-    from pandora_core.vault import age_keys
+    from pandora_core.vault.age import keys as age_keys
 
     monkeypatch.setattr(age_keys, "Scrypt", lambda *_, **__: pytest.fail("it was run"))
     identity = PassphraseIdentity(Secret.copy_of(b"x"))

@@ -14,22 +14,22 @@ from pathlib import Path
 import pytest
 
 from pandora_core.errors import NotFoundError, RefusedError, TamperedError, VaultError, VaultLockedError
-from pandora_core.vault import agent as vault_agent
-from pandora_core.vault import framing, protocol
-from pandora_core.vault.agent import Agent, Patience, SleepWatch, instance_lock
-from pandora_core.vault.answers import EntryView, Field
-from pandora_core.vault.client import Client, Way
-from pandora_core.vault.desk import Desk
-from pandora_core.vault.hardening import Hardening
-from pandora_core.vault.keeper import Keeper
-from pandora_core.vault.keyfile import KeyFile
-from pandora_core.vault.leases import Leases
-from pandora_core.vault.protocol import Draft, Failure
-from pandora_core.vault.secret import Secret
-from pandora_core.vault.secret_sources import passphrase_secret
-from pandora_core.vault.slots import Credentials
-from pandora_core.vault.vault import Vault
-from pandora_core.vault.views import Actor
+from pandora_core.vault.agent import framing, protocol
+from pandora_core.vault.agent import process as vault_agent
+from pandora_core.vault.agent.answers import EntryView, Field
+from pandora_core.vault.agent.client import Client, Way
+from pandora_core.vault.agent.desk import Desk
+from pandora_core.vault.agent.hardening import Hardening
+from pandora_core.vault.agent.keeper import Keeper
+from pandora_core.vault.agent.leases import Leases
+from pandora_core.vault.agent.process import Agent, Patience, SleepWatch, instance_lock
+from pandora_core.vault.agent.protocol import Draft, Failure
+from pandora_core.vault.agent.secret_sources import passphrase_secret
+from pandora_core.vault.crypto.secret import Secret
+from pandora_core.vault.format.keyfile import KeyFile
+from pandora_core.vault.format.slots import Credentials
+from pandora_core.vault.format.views import Actor
+from pandora_core.vault.storage.vault import Vault
 
 BY = Actor("tester", "here")
 
@@ -347,6 +347,6 @@ def eventually(condition: Callable[[], bool], within_s: float = 10.0) -> None:
 
 
 def vault_draft(name: str, value: Secret):
-    from pandora_core.vault import entry, views
+    from pandora_core.vault.format import entry, views
 
     return views.Draft(name, fields=(entry.Field("token", value),), hidden=("token",))

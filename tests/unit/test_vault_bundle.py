@@ -10,11 +10,13 @@ import pytest
 from vault_samples import Dribble, assert_none_opens, cuts, flips
 
 from pandora_core.errors import OpenFailedError, TamperedError, UntrustedSignerError, VaultError, VaultFormatError
-from pandora_core.vault import age, bundle, providers, recipients
-from pandora_core.vault.age_keys import PostQuantumIdentity
-from pandora_core.vault.bundle import BLOCK_BYTES, Manifest, Outgoing, SigningKey
-from pandora_core.vault.profiles import BUNDLE_SUITE
-from pandora_core.vault.stream import fill
+from pandora_core.vault.age import file as age
+from pandora_core.vault.age.keys import PostQuantumIdentity
+from pandora_core.vault.crypto import providers, recipients
+from pandora_core.vault.crypto.profiles import BUNDLE_SUITE
+from pandora_core.vault.crypto.stream import fill
+from pandora_core.vault.format import bundle
+from pandora_core.vault.format.bundle import BLOCK_BYTES, Manifest, Outgoing, SigningKey
 
 ABOUT = Manifest(vault="00" * 16, profile="high", created_ms=1, actor="kim", host="ws-1", note="case 7")
 FILES = {"empty.bin": b"", "note.txt": b"a note", "log.bin": bytes(range(256)) * 9000}

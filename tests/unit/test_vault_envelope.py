@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from vault_samples import EACH_PROFILE, OTHER_ID, VAULT_ID, assert_none_opens, cuts, flips
 
 from pandora_core.errors import OpenFailedError, VaultError
-from pandora_core.vault.envelope import (
+from pandora_core.vault.crypto.envelope import (
     OVERHEAD_BYTES,
     PLAINTEXT_LIMIT_BYTES,
     Context,
@@ -20,8 +20,8 @@ from pandora_core.vault.envelope import (
     padded_size,
     seal,
 )
-from pandora_core.vault.profiles import CNSA, HIGH, PROFILES, STANDARD, Aead
-from pandora_core.vault.secret import Secret
+from pandora_core.vault.crypto.profiles import CNSA, HIGH, PROFILES, STANDARD, Aead
+from pandora_core.vault.crypto.secret import Secret
 
 KEY = Secret.copy_of(bytes(range(32)))
 ENTROPY = bytes(32)
@@ -158,7 +158,7 @@ def test_another_padding_than_the_one_specified_is_refused(padding):
 
 def _seal_raw(context, framed):
     """An envelope around a frame as it is, which :func:`seal` would not make."""
-    from pandora_core.vault import kdf
+    from pandora_core.vault.crypto import kdf
 
     keys = kdf.derive(KEY.view, salt=bytes(24), info=context.encode(), size_bytes=76).reveal()
     return bytes(24) + keys[44:] + AESGCM(keys[:32]).encrypt(keys[32:44], framed, None)

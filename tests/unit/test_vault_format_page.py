@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pandora_core.vault import audit, bundle, handover, header, kdf, keyfile, manifest, sealed, slots, witness
-from pandora_core.vault.envelope import _PADDED, Kind
-from pandora_core.vault.keyring import ItemType
-from pandora_core.vault.profiles import PROFILES, SIGNATURES, SUITES
-from pandora_core.vault.slots import SlotType
+from pandora_core.vault.crypto import kdf
+from pandora_core.vault.crypto.envelope import _PADDED, Kind
+from pandora_core.vault.crypto.profiles import PROFILES, SIGNATURES, SUITES
+from pandora_core.vault.format import audit, bundle, handover, header, keyfile, manifest, sealed, slots, witness
+from pandora_core.vault.format.keyring import ItemType
+from pandora_core.vault.format.slots import SlotType
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "vault-format.md").read_text()
 

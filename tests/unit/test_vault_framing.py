@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import pytest
 
 from pandora_core.errors import VaultFormatError
-from pandora_core.vault import framing
-from pandora_core.vault.framing import Frame
-from pandora_core.vault.secret import Secret
+from pandora_core.vault.agent import framing
+from pandora_core.vault.agent.framing import Frame
+from pandora_core.vault.crypto.secret import Secret
 
 Pair = tuple[socket.socket, socket.socket]
 LIMIT = 1000

@@ -23,7 +23,9 @@ def run(script: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("raising", RAISES.values(), ids=RAISES)
 def test_an_error_is_reported_by_kind_and_place_alone(raising: str) -> None:
-    done = run(f"from pandora_core.vault.hardening import keep_quiet\nkeep_quiet('pandora')\n{RAISE}{raising}\n")
+    done = run(
+        f"from pandora_core.vault.agent.hardening import keep_quiet\nkeep_quiet('pandora')\n{RAISE}{raising}\n"
+    )
     assert done.stderr.startswith("pandora: an error inside: ")
     assert "<string>:" in done.stderr
     assert "canary" not in done.stdout + done.stderr
@@ -32,7 +34,7 @@ def test_an_error_is_reported_by_kind_and_place_alone(raising: str) -> None:
 
 def test_a_command_that_fails_inside_quotes_nothing(tmp_path) -> None:
     script = (
-        "from pandora_core.cli.main import run\nfrom pandora_core.vault.client import Client\n"
+        "from pandora_core.cli.main import run\nfrom pandora_core.vault.agent.client import Client\n"
         "def fail(self): raise ValueError('canary')\n"
         "Client.status = fail\n"
         f"run(arguments=['--data', {str(tmp_path / 'data')!r}, 'vault', 'status'])\n"
@@ -46,7 +48,7 @@ def test_a_command_that_fails_inside_quotes_nothing(tmp_path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="asks the Linux kernel")
 def test_a_hardened_process_dumps_no_core_and_cannot_gain_privileges() -> None:
     script = (
-        "import ctypes, os, resource\nfrom pandora_core.vault.hardening import harden\n"
+        "import ctypes, os, resource\nfrom pandora_core.vault.agent.hardening import harden\n"
         "print(*harden(), resource.getrlimit(resource.RLIMIT_CORE), oct(os.umask(0)))\n"
         "prctl = ctypes.CDLL(None).prctl\nprint(prctl(3, 0, 0, 0, 0), prctl(39, 0, 0, 0, 0))\n"
     )
@@ -57,7 +59,7 @@ def test_a_hardened_process_dumps_no_core_and_cannot_gain_privileges() -> None:
 def test_freed_memory_is_overwritten() -> None:
     script = """
 import ctypes
-from pandora_core.vault.hardening import scrub_freed_memory
+from pandora_core.vault.agent.hardening import scrub_freed_memory
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
 scrub_freed_memory()

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from vault_samples import EACH_PROFILE, OTHER_ID, VAULT_ID, assert_none_opens, cuts, flips
 
 from pandora_core.errors import OpenFailedError, TamperedError, VaultFormatError
-from pandora_core.vault import audit, manifest, providers, witness
-from pandora_core.vault.audit import Checkpoint, Record
-from pandora_core.vault.manifest import NO_DIGEST, Head, Manifest, Roots, Table, leaf, signer_digest
-from pandora_core.vault.profiles import CNSA, HIGH
-from pandora_core.vault.secret import Secret
-from pandora_core.vault.witness import Witness
+from pandora_core.vault.crypto import providers
+from pandora_core.vault.crypto.profiles import CNSA, HIGH
+from pandora_core.vault.crypto.secret import Secret
+from pandora_core.vault.format import audit, manifest, witness
+from pandora_core.vault.format.audit import Checkpoint, Record
+from pandora_core.vault.format.manifest import NO_DIGEST, Head, Manifest, Roots, Table, leaf, signer_digest
+from pandora_core.vault.format.witness import Witness
 
 KEY = Secret.copy_of(b"a" * 32)
 ROOTS = Roots(b"e" * 48, b"s" * 48, b"k" * 48)

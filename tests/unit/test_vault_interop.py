@@ -6,13 +6,13 @@ import io
 
 import pytest
 
-from pandora_core.vault import recipients
-from pandora_core.vault.ledger import _entry_key, _entry_leaf
-from pandora_core.vault.manifest import leaf
-from pandora_core.vault.shares import Terms
-from pandora_core.vault.unlocking import Shares
-from pandora_core.vault.vault import Vault
-from pandora_core.vault.views import Changes
+from pandora_core.vault.crypto import recipients
+from pandora_core.vault.crypto.shares import Terms
+from pandora_core.vault.format.manifest import leaf
+from pandora_core.vault.format.unlocking import Shares
+from pandora_core.vault.format.views import Changes
+from pandora_core.vault.storage.ledger import _entry_key, _entry_leaf
+from pandora_core.vault.storage.vault import Vault
 from tests.providing import provider_named
 from tests.unit.vault_made import KIM, WAY, draft, make, opened, values
 from tests.unit.vault_samples import EACH_PROFILE

@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from vault_samples import CHEAP
 
 from pandora_core.errors import VaultError, VaultFormatError
-from pandora_core.vault import kdf
-from pandora_core.vault.kdf import Argon2Cost
-from pandora_core.vault.secret import Secret
+from pandora_core.vault.crypto import kdf
+from pandora_core.vault.crypto.kdf import Argon2Cost
+from pandora_core.vault.crypto.secret import Secret
 
 
 @pytest.mark.parametrize(

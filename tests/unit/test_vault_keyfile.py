@@ -6,8 +6,8 @@ import hashlib
 
 from vault_samples import assert_none_opens, cuts, flips
 
-from pandora_core.vault.keyfile import KeyFile
-from pandora_core.vault.secret import Secret
+from pandora_core.vault.crypto.secret import Secret
+from pandora_core.vault.format.keyfile import KeyFile
 
 
 def test_a_key_file_is_read_back_and_keeps_its_id():

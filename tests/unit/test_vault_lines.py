@@ -7,8 +7,8 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pandora_core.vault.lines import LineSource
-from pandora_core.vault.stream import fill
+from pandora_core.vault.crypto.lines import LineSource
+from pandora_core.vault.crypto.stream import fill
 
 
 class Dribbling:

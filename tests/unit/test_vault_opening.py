@@ -14,13 +14,13 @@ import pytest
 from vault_made import KEY_FILE, KIM, WAY, draft, make, opened, private, tamper, value_of, values
 
 from pandora_core.errors import PandoraError, RefusedError, VaultFormatError, VaultLockedError
-from pandora_core.vault import kdf
-from pandora_core.vault.hardening import Hardening
-from pandora_core.vault.kdf import Argon2Cost
-from pandora_core.vault.keeper import Keeper
-from pandora_core.vault.secret import Secret
-from pandora_core.vault.slots import Credentials
-from pandora_core.vault.vault import Vault
+from pandora_core.vault.agent.hardening import Hardening
+from pandora_core.vault.agent.keeper import Keeper
+from pandora_core.vault.crypto import kdf
+from pandora_core.vault.crypto.kdf import Argon2Cost
+from pandora_core.vault.crypto.secret import Secret
+from pandora_core.vault.format.slots import Credentials
+from pandora_core.vault.storage.vault import Vault
 
 CHEAP = Argon2Cost(memory_kib=65_536, passes=3, lanes=1)
 WAIT_S = 30.0

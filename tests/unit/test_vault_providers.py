@@ -13,11 +13,11 @@ import pytest
 from providing import provider_named
 
 from pandora_core.errors import OpenFailedError, ProviderError, VaultFormatError
-from pandora_core.vault import providers, recipients
-from pandora_core.vault.profiles import KEMS, SIGNATURES, SUITES
-from pandora_core.vault.providers import Encapsulated, Provider, checked, known_answers, pyca
-from pandora_core.vault.providers.checked import CheckedKem, CheckedSigner
-from pandora_core.vault.secret import Secret
+from pandora_core.vault.crypto import providers, recipients
+from pandora_core.vault.crypto.profiles import KEMS, SIGNATURES, SUITES
+from pandora_core.vault.crypto.providers import Encapsulated, Provider, checked, known_answers, pyca
+from pandora_core.vault.crypto.providers.checked import CheckedKem, CheckedSigner
+from pandora_core.vault.crypto.secret import Secret
 
 KEM_SEED, SIGNING_SEED = bytes(range(64)), bytes(range(32))
 WATCHED = """
@@ -44,7 +44,7 @@ def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str
 
 def test_without_the_library_auto_is_pyca_and_nothing_is_said_or_fetched(tmp_path):
     code = """
-from pandora_core.vault import providers, recipients
+from pandora_core.vault.crypto import providers, recipients
 provider = providers.choose("auto")
 provider.kem("ML-KEM-1024"); provider.signer("ML-DSA-87")
 providers.new_signing_key(provider, "ML-DSA-65")
@@ -58,7 +58,7 @@ sys.exit(0 if provider.name == "pyca" and not providers.is_liboqs_present() else
 def test_asking_for_the_absent_library_says_how_to_get_it(tmp_path):
     code = """
 from pandora_core.errors import ProviderError
-from pandora_core.vault import providers, recipients
+from pandora_core.vault.crypto import providers, recipients
 try:
     providers.choose("liboqs")
 except ProviderError as error:
@@ -72,7 +72,7 @@ except ProviderError as error:
 def test_a_library_that_does_not_load_is_as_good_as_absent(tmp_path, content):
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib" / "liboqs.so").write_bytes(content)
-    code = "from pandora_core.vault import providers; sys.exit(0 if providers.choose().name == 'pyca' else 1)"
+    code = "from pandora_core.vault.crypto import providers; sys.exit(0 if providers.choose().name == 'pyca' else 1)"
     done = run_python(code, OQS_INSTALL_PATH=str(tmp_path), HOME=str(tmp_path))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
@@ -83,7 +83,7 @@ def test_a_library_of_that_name_without_the_algorithms_is_as_good_as_absent(tmp_
     (tmp_path / "lib" / "liboqs.so").symlink_to(any_shared_object.__file__)  # any shared object
     code = """
 from pandora_core.errors import ProviderError
-from pandora_core.vault import providers
+from pandora_core.vault.crypto import providers
 assert providers.choose().name == "pyca"
 try:
     providers.choose("liboqs")
@@ -99,7 +99,7 @@ except ProviderError as error:
 def test_with_the_library_auto_is_liboqs_and_it_is_just_as_quiet():
     provider_named("liboqs")
     code = """
-from pandora_core.vault import providers, recipients
+from pandora_core.vault.crypto import providers, recipients
 provider = providers.choose()
 provider.kem("ML-KEM-768"); provider.signer("ML-DSA-65")
 sys.exit(0 if provider.name == "liboqs" else 1)
@@ -110,8 +110,9 @@ sys.exit(0 if provider.name == "liboqs" else 1)
 
 def test_nothing_of_post_quantum_is_imported_before_a_provider_is_chosen():
     code = """
-import pandora_core.vault.slots, pandora_core.vault.bundle, pandora_core.vault.entry
-heavy = {"oqs", "shamir_mnemonic", "pandora_core.vault.providers.pyca", "pandora_core.vault.providers.liboqs"}
+import pandora_core.vault.format.slots, pandora_core.vault.format.bundle, pandora_core.vault.format.entry
+where = "pandora_core.vault.crypto.providers."
+heavy = {"oqs", "shamir_mnemonic", where + "pyca", where + "liboqs"}
 sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)
 """
     done = run_python(code)
@@ -282,7 +283,7 @@ class TestLiboqs:
     @pytest.fixture
     def library(self):
         provider_named("liboqs")
-        from pandora_core.vault.providers import liboqs
+        from pandora_core.vault.crypto.providers import liboqs
 
         return liboqs.load()
 

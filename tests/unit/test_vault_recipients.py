@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from vault_samples import assert_none_opens, cuts, flips
 
 from pandora_core.errors import OpenFailedError, VaultFormatError
-from pandora_core.vault import bech32, curves, hpke, recipients
-from pandora_core.vault.hybrid import SuiteKem
-from pandora_core.vault.profiles import MLKEM768_X25519, MLKEM1024_P384, SUITES, Curve
-from pandora_core.vault.recipients import Identity, Recipient
-from pandora_core.vault.secret import Secret
+from pandora_core.vault.crypto import bech32, curves, hpke, recipients
+from pandora_core.vault.crypto.hybrid import SuiteKem
+from pandora_core.vault.crypto.profiles import MLKEM768_X25519, MLKEM1024_P384, SUITES, Curve
+from pandora_core.vault.crypto.recipients import Identity, Recipient
+from pandora_core.vault.crypto.secret import Secret
 
 EACH_SUITE = pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.name)
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from vault_samples import EACH_PROFILE, OTHER_ID, VAULT_ID, assert_none_opens, cuts, flips
 
 from pandora_core.errors import OpenFailedError, VaultFormatError
-from pandora_core.vault import audit, entry, handover, header, keyring, manifest, providers, recipients, slots
-from pandora_core.vault.entry import Address, Field, Meta, Opener
-from pandora_core.vault.keyring import ItemName, ItemType, Keyring
-from pandora_core.vault.profiles import BUNDLE_SUITE, CNSA, HIGH, SIGNATURES
-from pandora_core.vault.secret import Secret
+from pandora_core.vault.crypto import providers, recipients
+from pandora_core.vault.crypto.profiles import BUNDLE_SUITE, CNSA, HIGH, SIGNATURES
+from pandora_core.vault.crypto.secret import Secret
+from pandora_core.vault.format import audit, entry, handover, header, keyring, manifest, slots
+from pandora_core.vault.format.entry import Address, Field, Meta, Opener
+from pandora_core.vault.format.keyring import ItemName, ItemType, Keyring
 
 MASTER, KEK = Secret.copy_of(b"m" * 32), Secret.copy_of(b"k" * 32)
 ADDRESS = Address(HIGH, VAULT_ID, OTHER_ID, version=3, written_epoch=1)

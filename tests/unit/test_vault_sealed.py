@@ -9,11 +9,12 @@ import pytest
 from vault_samples import EACH_PROFILE, OTHER_ID, VAULT_ID, Dribble, assert_none_opens, cuts, flips
 
 from pandora_core.errors import OpenFailedError, VaultFormatError
-from pandora_core.vault import hpke, kdf, recipients, sealed
-from pandora_core.vault.envelope import aead
-from pandora_core.vault.profiles import CNSA, HIGH, STANDARD
-from pandora_core.vault.sealed import Content, Destination, Note, OpenedFile
-from pandora_core.vault.stream import CHUNK_BYTES
+from pandora_core.vault.crypto import hpke, kdf, recipients
+from pandora_core.vault.crypto.envelope import aead
+from pandora_core.vault.crypto.profiles import CNSA, HIGH, STANDARD
+from pandora_core.vault.crypto.stream import CHUNK_BYTES
+from pandora_core.vault.format import sealed
+from pandora_core.vault.format.sealed import Content, Destination, Note, OpenedFile
 
 NOTE = Note(name="capture.pcap", sealed_ms=1_700_000_000_000, actor="kim", host="ws-1", media="application/pcap")
 

@@ -11,7 +11,7 @@ import traceback
 
 import pytest
 
-from pandora_core.vault.secret import Secret, protection
+from pandora_core.vault.crypto.secret import Secret, protection
 
 
 def test_a_wiped_secret_cannot_be_read_and_left_zeros():

@@ -7,8 +7,8 @@ import itertools
 import pytest
 
 from pandora_core.errors import OpenFailedError, VaultError, VaultFormatError
-from pandora_core.vault import shares
-from pandora_core.vault.shares import Terms
+from pandora_core.vault.crypto import shares
+from pandora_core.vault.crypto.shares import Terms
 
 SECRET = bytes(range(32))
 

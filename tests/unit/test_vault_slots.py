@@ -8,13 +8,14 @@ import pytest
 from vault_samples import CHEAP, EACH_PROFILE, OTHER_ID, VAULT_ID, assert_none_opens, cuts, flips
 
 from pandora_core.errors import OpenFailedError, VaultError, VaultFormatError
-from pandora_core.vault import hpke, kdf, recipients, slots
-from pandora_core.vault.envelope import Context, Kind, open_envelope
-from pandora_core.vault.keyfile import KeyFile
-from pandora_core.vault.profiles import CNSA, HIGH, STANDARD
-from pandora_core.vault.secret import Secret
-from pandora_core.vault.shares import Terms
-from pandora_core.vault.slots import Credentials, Place, SlotType
+from pandora_core.vault.crypto import hpke, kdf, recipients
+from pandora_core.vault.crypto.envelope import Context, Kind, open_envelope
+from pandora_core.vault.crypto.profiles import CNSA, HIGH, STANDARD
+from pandora_core.vault.crypto.secret import Secret
+from pandora_core.vault.crypto.shares import Terms
+from pandora_core.vault.format import slots
+from pandora_core.vault.format.keyfile import KeyFile
+from pandora_core.vault.format.slots import Credentials, Place, SlotType
 
 MASTER = Secret.copy_of(bytes(range(100, 132)))
 PASSPHRASE = Secret.copy_of(b"correct horse battery staple")

@@ -19,17 +19,17 @@ from pandora_core.errors import (
     VaultFormatError,
     VaultLockedError,
 )
-from pandora_core.vault import providers, recipients
-from pandora_core.vault.entry import Field
-from pandora_core.vault.kdf import passphrase_secret
-from pandora_core.vault.keyfile import KeyFile
-from pandora_core.vault.reads import NAMES_LIMIT
-from pandora_core.vault.secret import Secret
-from pandora_core.vault.shares import Terms
-from pandora_core.vault.slots import Credentials, SlotType
-from pandora_core.vault.unlocking import Shares
-from pandora_core.vault.vault import Vault
-from pandora_core.vault.views import Changes, Draft
+from pandora_core.vault.crypto import providers, recipients
+from pandora_core.vault.crypto.kdf import passphrase_secret
+from pandora_core.vault.crypto.secret import Secret
+from pandora_core.vault.crypto.shares import Terms
+from pandora_core.vault.format.entry import Field
+from pandora_core.vault.format.keyfile import KeyFile
+from pandora_core.vault.format.slots import Credentials, SlotType
+from pandora_core.vault.format.unlocking import Shares
+from pandora_core.vault.format.views import Changes, Draft
+from pandora_core.vault.storage.reads import NAMES_LIMIT
+from pandora_core.vault.storage.vault import Vault
 from tests.unit.vault_made import KEY_FILE, KIM, LEE, WAY, Ticking, draft, make, opened, private, value_of, values
 from tests.unit.vault_samples import CHEAP, EACH_PROFILE
 
@@ -366,7 +366,7 @@ def test_a_vault_that_cannot_be_made_leaves_nothing(tmp_path):
 SECOND = """
 import sys
 from pathlib import Path
-from pandora_core.vault import database, sqlite_file
+from pandora_core.vault.storage import database, sqlite_file
 sqlite_file._BUSY_S = 0.01
 try:
     database.Database.open(Path(sys.argv[1]))

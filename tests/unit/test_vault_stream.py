@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from vault_samples import Dribble
 
 from pandora_core.errors import OpenFailedError
-from pandora_core.vault.stream import CHUNK_BYTES, SEALED_CHUNK_BYTES, ChunkOpener, ChunkSealer
+from pandora_core.vault.crypto.stream import CHUNK_BYTES, SEALED_CHUNK_BYTES, ChunkOpener, ChunkSealer
 
 KEY = bytes(range(32))
 EDGES = [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 2 * CHUNK_BYTES, 2 * CHUNK_BYTES + 1]

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from pandora_core.errors import OpenFailedError, TamperedError, VaultFormatError
-from pandora_core.vault.entry import Field
-from pandora_core.vault.keyfile import KeyFile
-from pandora_core.vault.secret import Secret
-from pandora_core.vault.slots import Credentials
-from pandora_core.vault.vault import Vault
-from pandora_core.vault.views import Changes
+from pandora_core.vault.crypto.secret import Secret
+from pandora_core.vault.format.entry import Field
+from pandora_core.vault.format.keyfile import KeyFile
+from pandora_core.vault.format.slots import Credentials
+from pandora_core.vault.format.views import Changes
+from pandora_core.vault.storage.vault import Vault
 from tests.unit.vault_made import KIM, WAY, copied, draft, make, opened, tamper
 
 

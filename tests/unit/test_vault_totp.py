@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pandora_core.errors import ConfigError
-from pandora_core.vault.secret import Secret
-from pandora_core.vault.totp import Recipe, read_seed
+from pandora_core.vault.crypto.secret import Secret
+from pandora_core.vault.crypto.totp import Recipe, read_seed
 
 SEED = b"12345678901234567890"
 SEEDS = {"SHA1": SEED, "SHA256": SEED + SEED[:12], "SHA512": SEED * 3 + SEED[:4]}

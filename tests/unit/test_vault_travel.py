@@ -17,15 +17,15 @@ from pandora_core.errors import (
     VaultFormatError,
     VaultLockedError,
 )
-from pandora_core.vault import providers, recipients
-from pandora_core.vault.bundle import Outgoing
-from pandora_core.vault.entry import Field
-from pandora_core.vault.evidence import BLOCK_BYTES
-from pandora_core.vault.profiles import CNSA, HIGH
-from pandora_core.vault.recipients import parse_recipient
-from pandora_core.vault.secret import Secret
-from pandora_core.vault.vault import Vault
-from pandora_core.vault.views import Changes
+from pandora_core.vault.crypto import providers, recipients
+from pandora_core.vault.crypto.profiles import CNSA, HIGH
+from pandora_core.vault.crypto.recipients import parse_recipient
+from pandora_core.vault.crypto.secret import Secret
+from pandora_core.vault.format.bundle import Outgoing
+from pandora_core.vault.format.entry import Field
+from pandora_core.vault.format.views import Changes
+from pandora_core.vault.storage.evidence import BLOCK_BYTES
+from pandora_core.vault.storage.vault import Vault
 from tests.unit.vault_made import KIM, LEE, WAY, make, opened, private, value_of, values
 from tests.unit.vault_samples import EACH_PROFILE, Dribble, assert_none_opens, cuts, flips
 
@@ -214,7 +214,7 @@ def test_files_of_a_bundle_need_a_private_folder_and_replace_nothing(tmp_path):
 
 
 def test_a_bundle_may_be_opened_with_an_identity_of_somebody_else(tmp_path):
-    from pandora_core.vault.age_keys import PostQuantumIdentity
+    from pandora_core.vault.age.keys import PostQuantumIdentity
 
     provider = providers.choose("pyca")
     person = recipients.generate(provider, recipients.SUITES[0])
@@ -231,8 +231,8 @@ def test_a_bundle_may_be_opened_with_an_identity_of_somebody_else(tmp_path):
 
 
 def test_an_entry_that_says_one_thing_and_holds_another_is_not_taken_in():
-    from pandora_core.vault import portable
-    from pandora_core.vault.entry import Meta
+    from pandora_core.vault.format import portable
+    from pandora_core.vault.format.entry import Meta
 
     meta = Meta(name="x", kind="token", created_ms=1, changed_ms=1, fields=("a",))
     with portable.encode(meta, [Field("b", Secret(1))]) as content, pytest.raises(VaultFormatError):

@@ -8,8 +8,8 @@ import scipy.sparse as sp
 from qiskit_aer import AerSimulator
 
 from pandora_core.errors import ConfigError
-from pandora_core.quantum.walk import neighbourhood
-from pandora_core.quantum.walk_circuit import total_variation, walk_circuit
+from pandora_core.quantum.circuits.walk_circuit import total_variation, walk_circuit
+from pandora_core.quantum.walks.walk import neighbourhood
 
 HOSTS = ("ws-1", "ws-2", "ws-3", "srv-1", "srv-2", "dc-1")
 

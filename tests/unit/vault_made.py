@@ -9,13 +9,13 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from pandora_core.vault.entry import Field
-from pandora_core.vault.keyfile import KeyFile
-from pandora_core.vault.profiles import CNSA, Profile
-from pandora_core.vault.secret import Secret
-from pandora_core.vault.slots import Credentials
-from pandora_core.vault.vault import Vault
-from pandora_core.vault.views import Actor, Draft
+from pandora_core.vault.crypto.profiles import CNSA, Profile
+from pandora_core.vault.crypto.secret import Secret
+from pandora_core.vault.format.entry import Field
+from pandora_core.vault.format.keyfile import KeyFile
+from pandora_core.vault.format.slots import Credentials
+from pandora_core.vault.format.views import Actor, Draft
+from pandora_core.vault.storage.vault import Vault
 
 KIM = Actor("kim", "ws-1")
 LEE = Actor("lee", "ws-2")

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from pandora_core.errors import VaultError
-from pandora_core.vault.kdf import Argon2Cost
-from pandora_core.vault.profiles import PROFILES
+from pandora_core.vault.crypto.kdf import Argon2Cost
+from pandora_core.vault.crypto.profiles import PROFILES
 
 VAULT_ID = bytes(range(16))
 OTHER_ID = bytes(range(16, 32))

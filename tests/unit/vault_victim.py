@@ -11,13 +11,14 @@ import json
 import sys
 from collections.abc import Iterator
 
-from pandora_core.vault import entry, header, keyring, providers, recipients, sealed, slots
-from pandora_core.vault.kdf import Argon2Cost
-from pandora_core.vault.keyfile import KeyFile
-from pandora_core.vault.keyring import ItemType
-from pandora_core.vault.profiles import profile_by_name
-from pandora_core.vault.providers import Provider
-from pandora_core.vault.secret import Secret, fill_random
+from pandora_core.vault.crypto import providers, recipients
+from pandora_core.vault.crypto.kdf import Argon2Cost
+from pandora_core.vault.crypto.profiles import profile_by_name
+from pandora_core.vault.crypto.providers import Provider
+from pandora_core.vault.crypto.secret import Secret, fill_random
+from pandora_core.vault.format import entry, header, keyring, sealed, slots
+from pandora_core.vault.format.keyfile import KeyFile
+from pandora_core.vault.format.keyring import ItemType
 
 MASK = 0x5A
 VAULT_ID = bytes(range(16))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from providing import PROVIDERS, provider_named
 
-from pandora_core.vault.providers import Provider
+from pandora_core.vault.crypto.providers import Provider
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

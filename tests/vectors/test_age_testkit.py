@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from pandora_core.vault import age, recipients
-from pandora_core.vault.age_armor import ArmorReader
-from pandora_core.vault.age_error import AgeError
-from pandora_core.vault.age_keys import PassphraseIdentity, PostQuantumIdentity, X25519Identity
-from pandora_core.vault.secret import Secret
+from pandora_core.vault.age import file as age
+from pandora_core.vault.age.armor import ArmorReader
+from pandora_core.vault.age.error import AgeError
+from pandora_core.vault.age.keys import PassphraseIdentity, PostQuantumIdentity, X25519Identity
+from pandora_core.vault.crypto import recipients
+from pandora_core.vault.crypto.secret import Secret
 
 pytestmark = pytest.mark.realdata
 

@@ -8,9 +8,9 @@ import pytest
 from cryptography.hazmat.primitives import hpke as reference
 from cryptography.hazmat.primitives.asymmetric import ec, mlkem, x25519
 
-from pandora_core.vault import hpke, recipients
-from pandora_core.vault.hybrid import SuiteKem
-from pandora_core.vault.profiles import MLKEM768_X25519, MLKEM1024, MLKEM1024_P384, SUITES
+from pandora_core.vault.crypto import hpke, recipients
+from pandora_core.vault.crypto.hybrid import SuiteKem
+from pandora_core.vault.crypto.profiles import MLKEM768_X25519, MLKEM1024, MLKEM1024_P384, SUITES
 
 BY_SUITE = pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.name)
 

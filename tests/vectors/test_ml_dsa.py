@@ -13,8 +13,8 @@ import pytest
 from providing import provider_named
 
 from pandora_core.errors import OpenFailedError, VaultError
-from pandora_core.vault import providers
-from pandora_core.vault.profiles import SIGNATURES
+from pandora_core.vault.crypto import providers
+from pandora_core.vault.crypto.profiles import SIGNATURES
 
 pytestmark = pytest.mark.realdata
 ALGORITHMS = ("ML-DSA-44", "ML-DSA-65", "ML-DSA-87")

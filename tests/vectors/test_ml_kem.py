@@ -12,7 +12,7 @@ import gzip
 import pytest
 
 from pandora_core.errors import VaultError, VaultFormatError
-from pandora_core.vault.profiles import KEMS
+from pandora_core.vault.crypto.profiles import KEMS
 
 ALGORITHMS = {"ML-KEM-768": "mlkem_768", "ML-KEM-1024": "mlkem_1024"}
 pytestmark = [pytest.mark.realdata, pytest.mark.parametrize("algorithm", list(ALGORITHMS))]

@@ -1,0 +1,270 @@
+"""Owns one version of a model at work on live flows: scores, warming up and calibration, drift, reasons.
+
+It is loaded when a model is promoted and not before, since it needs NumPy, scikit-learn and the artefact. Everything
+is decided by the flows and their order: how they are batched changes nothing.
+
+A further opinion on the flows that the model does not call attacks (:attr:`Judged.is_open`) belongs behind
+:meth:`Stage.judge`: it has their features, evidence and events there, and gives hits of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from pandora_core.learn.data.drift import CALIBRATION, FEWEST_FLOWS, Meter, reference_of
+from pandora_core.learn.data.feature_words import said_of
+from pandora_core.learn.data.flows import FLOW, FlowBlock
+from pandora_core.learn.data.origin import Origin, Origins
+from pandora_core.learn.fitting.models import Model, combine
+from pandora_core.learn.fitting.surprise import SurpriseTree
+from pandora_core.learn.scoring.calibration import HOME, Calibration, calibrate
+from pandora_core.learn.scoring.compiled import Compiled, LiveMember, Scored, compiled_tree
+from pandora_core.learn.scoring.guard import Guard
+from pandora_core.learn.scoring.hits import Hit
+from pandora_core.learn.scoring.hits import Model as Teller
+from pandora_core.learn.scoring.warm_up import WarmUp
+from pandora_core.learn.table import Flags, Reals
+from pandora_core.learn.versions.registry import Promotion, Registry, Version
+from pandora_core.model import Event
+from pandora_core.store.rows import Drift
+
+MOST_RATE = 0.01
+"""The share of a network's benign flows that may lie above the threshold, at most: what suits labelled data may be
+several times that, and be a thousand detections a day here."""
+
+_TOLD_PARTS = 3
+
+
+class Judged(NamedTuple):
+    """Flows that were judged, in the order of events."""
+
+    origins: Sequence[Origin]
+    block: FlowBlock
+    evidence: Reals
+    """In nats, on the scale that the threshold is on."""
+    cut: float
+    """Of evidence: what lies above it is a hit."""
+
+    @property
+    def is_open(self) -> Flags:
+        """The flows that are no hits."""
+        return np.asarray(self.evidence <= self.cut)
+
+    def after(self, flows: int) -> Judged:
+        """Those after the first ``flows``."""
+        rest = slice(flows, None)
+        return Judged(self.origins[rest], self.block.take(rest), self.evidence[rest], self.cut)
+
+    def hits(self) -> list[Hit]:
+        """The flows above the threshold."""
+        found: list[int] = np.flatnonzero(~self.is_open).tolist()
+        return [
+            Hit(*self.origins[place], float(self.evidence[place]), float(self.evidence[place]) - self.cut)
+            for place in found
+        ]
+
+
+class _Memory(msgspec.Struct):
+    """What a snapshot keeps of a stage."""
+
+    calibration: Calibration | None
+    warm_up: bytes
+    meter: bytes
+    guard: Guard
+
+
+class Stage:
+    """A version that scores flows. Until it has seen enough of them to know what is usual here, it only looks on; the
+    flows that it looked at are judged then. ``as_trained`` goes without: training's threshold holds as it is.
+    """
+
+    def __init__(self, version: Version, model: Model, *, as_trained: bool) -> None:
+        card = version.card
+        self.number, self.name = card.number, card.name
+        self._model = model
+        self._compiled = Compiled(model)
+        self._home: LiveMember | None = None
+        self._rate = min(card.false_positive_rate, MOST_RATE)
+        self._as_trained = as_trained
+        self._calibration: Calibration | None = None
+        self._warm_up = WarmUp(self._rate)
+        self._meter = Meter(card.reference) if card.reference is not None else None
+        self._guard = Guard()
+
+    @classmethod
+    def open(cls, registry: Registry, number: int, *, as_trained: bool) -> Stage:
+        """A version of the registry, after all checks.
+
+        Raises:
+            RefusedError: it is unsigned, changed, of other features, or not what it says.
+            NotFoundError: there is none of this number.
+        """
+        return cls(registry.version(number), registry.open(number, schema=FLOW.id), as_trained=as_trained)
+
+    @property
+    def teller(self) -> Teller:
+        """What detections say of this version."""
+        is_poor = self._calibration is not None and self._calibration.is_poor_fit
+        return Teller(self.number, self.name, self._cut, is_poor)
+
+    @property
+    def is_warming_up(self) -> bool:
+        return not (self._warm_up.is_over or self._as_trained)
+
+    @property
+    def told(self) -> str:
+        """How far it is, in words."""
+        if self._as_trained:
+            return "with the threshold of training"
+        if self.is_warming_up or self._calibration is None:
+            return self._warm_up.told
+        return self._calibration.told
+
+    def is_of(self, promotion: Promotion) -> bool:
+        """Whether it is what a promotion asks for."""
+        return (self.number, self._as_trained) == (promotion.number, promotion.as_trained)
+
+    def calibration(self) -> bytes:
+        """What was found out about this network, to be kept beside the version's number; empty if nothing."""
+        is_found = self._calibration is not None and self._warm_up.is_over
+        return msgspec.msgpack.encode(self._calibration) if is_found else b""
+
+    def recall(self, calibration: bytes) -> None:
+        """Goes on with what was found out about this network before."""
+        self._calibrate(msgspec.msgpack.decode(calibration, type=Calibration))
+        self._warm_up.done()
+
+    def judge(self, events: Sequence[tuple[int, Event]], block: FlowBlock) -> tuple[list[Judged], list[Drift]]:
+        """Scores flows; gives those that are judged now, and the drift after each bucket of flows that was filled."""
+        judged: list[Judged] = []
+        drifts: list[Drift] = []
+        origins = Origins(events)
+        while len(block):
+            size = min(len(block), self._warm_up.room if self.is_warming_up else self._guard.room)
+            part, block = block.take(slice(0, size)), block.take(slice(size, None))
+            now, origins = origins[:size], origins[size:]
+            own = self._compiled.member_scores(part)
+            if self._meter is not None:
+                drifts += self._meter.add(part, combine(own, self._model.tails, self._model.weights))
+            if self.is_warming_up:
+                self._warm_up.hold(list(now), part)
+                judged += [] if self._warm_up.room else self._warmer()
+            else:
+                judged.append(self._judged(now, part, own))
+                self._guarded(now.sources(), judged[-1])
+        return judged, drifts
+
+    def reasons(self, judged: Judged, places: Sequence[int]) -> list[tuple[str, ...]]:
+        """What made each of some hits score as it did: a sentence for each member, its parts summing to its score."""
+        block = judged.block.take(np.flatnonzero(~judged.is_open)[list(places)])
+        apart = self._compiled.taken_apart(block)
+        if self._home is not None and (home := self._home.taken_apart(block)) is not None:
+            apart[HOME] = home
+        words = block.words()
+        told = [
+            [_sentence(name, scored, block.numbers[row], words[row], row) for name, scored in apart.items()]
+            for row in range(len(block))
+        ]
+        return [tuple(sentence for sentence in each if sentence) for each in told]
+
+    def drift(self) -> Drift:
+        """How far flows of late are from those that it is used to."""
+        return self._meter.drift() if self._meter is not None else Drift()
+
+    def dump(self) -> bytes:
+        """Everything that flows have changed, for a snapshot."""
+        meter = self._meter.dump() if self._meter is not None else b""
+        return msgspec.msgpack.encode(_Memory(self._calibration, self._warm_up.dump(), meter, self._guard))
+
+    def load(self, state: bytes) -> None:
+        """Inverse of :meth:`dump`.
+
+        Raises:
+            ValueError: it is no such state.
+        """
+        memory = msgspec.msgpack.decode(state, type=_Memory)
+        if memory.calibration is not None:
+            self._calibrate(memory.calibration)
+        self._warm_up.load(memory.warm_up)
+        if memory.meter:
+            self._meter = Meter.restored(memory.meter)
+        self._guard = memory.guard
+
+    @property
+    def _cut(self) -> float:
+        return self._calibration.cut if self._calibration is not None else self._model.cut
+
+    def _calibrate(self, calibration: Calibration) -> None:
+        self._calibration = calibration
+        if calibration.home is not None:
+            self._home = compiled_tree(SurpriseTree.of(calibration.home))
+
+    def _judged(self, origins: Sequence[Origin], block: FlowBlock, own: dict[str, Reals]) -> Judged:
+        if self._calibration is None:
+            evidence = combine(own, self._model.tails, self._model.weights)
+        else:
+            if self._home is not None:
+                own = own | {HOME: self._home.scores(block)}
+            evidence = self._calibration.evidence(self._model, own)
+        return Judged(origins, block, evidence, self._cut)
+
+    def _guarded(self, sources: list[str], judged: Judged) -> None:
+        """Goes back to looking on where too much of the network would be attacks."""
+        _note(self._guard, sources, judged)
+        if self._guard.room:
+            return
+        if self._guard.is_flooded() and not self._as_trained:
+            self._begin_anew(self._guard)
+        self._guard = Guard()
+
+    def _begin_anew(self, guard: Guard) -> None:
+        self._calibration = self._home = None
+        self._warm_up.begin_anew(guard.told)
+
+    def _warmer(self) -> list[Judged]:
+        """Finds the scale of this network in the flows that were held, or sees whether those after them bear it out:
+        then all of them are judged by it.
+        """
+        origins, block = self._warm_up.held()
+        own = self._compiled.member_scores(block)
+        if self._warm_up.is_looking:
+            sources = [origin.source for origin in origins]
+            self._calibrate(calibrate(self._model, own, sources, rate=self._rate, cells=block.cells()))
+            self._warm_up.scaled()
+            return []
+        judged, guard = self._judged(origins, block, own), Guard()
+        proof = judged.after(self._warm_up.looked)
+        _note(guard, [origin.source for origin in proof.origins], proof)
+        if guard.is_flooded():
+            self._begin_anew(guard)
+            return []
+        self._warm_up.done()
+        if len(block) >= FEWEST_FLOWS:
+            evidence = combine(own, self._model.tails, self._model.weights)
+            self._meter = Meter(reference_of(block, evidence, CALIBRATION))
+        return [judged]
+
+
+def _note(guard: Guard, sources: list[str], judged: Judged) -> None:
+    guard.add(sources, [sources[place] for place in np.flatnonzero(~judged.is_open)])
+
+
+def _sentence(member: str, scored: Scored, numbers: Reals, words: Sequence[str], row: int) -> str:
+    """One member's score of a flow: its largest parts in words, what all others add, and what they sum to.
+
+    Empty where nothing speaks for an attack.
+    """
+    parts = scored.parts[row]
+    largest = [int(place) for place in np.argsort(-parts, kind="stable")[:_TOLD_PARTS] if parts[place] > 0]
+    if not largest:
+        return ""
+    values = [*numbers.tolist(), *words]
+    said = [f"{said_of(FLOW.columns[place], values[place])} ({parts[place]:+.2f})" for place in largest]
+    rest = scored.bias + float(parts.sum()) - float(parts[largest].sum())
+    if abs(rest) >= 0.005:
+        said.append(f"all else ({rest:+.2f})")
+    return f"{member} {scored.totals[row]:.2f} {scored.unit}: {'; '.join(said)}"

@@ -1,0 +1,1 @@
+"""Plans as QUBOs: exact, annealed and by QAOA, side by side."""

@@ -1,0 +1,1 @@
+"""Quantum walks on graphs, computed exactly, beside the classical walk on the same graph."""

@@ -1,0 +1,1 @@
+"""The age file format, version 1: reading, writing, keys, armour and errors."""

@@ -1,0 +1,1 @@
+"""Primitives over the providers: memory for secrets, KEMs, derivation, envelopes, streams, recipients."""
