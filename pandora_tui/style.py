@@ -191,6 +191,14 @@ def fit(text: str, cells: int, *, right: bool = False) -> str:
     return " " * (cells - width) + text if right else text + " " * (cells - width)
 
 
+def fit_end(text: str, cells: int) -> str:
+    """``text`` in exactly ``cells`` cells, its end kept: of a path, the name of the file and not the root."""
+    kept = text
+    while cell_width(kept) > max(0, cells - 1):
+        kept = kept[max(1, (cell_width(kept) - cells + 1) // 2) :]
+    return fit(text if cell_width(text) <= cells else glyphs().ellipsis + kept, cells)
+
+
 def _cells(text: str) -> int:
     from rich.cells import cell_len  # here, so that commands that only name a severity do not load rich
 

@@ -112,22 +112,24 @@ def _wheres(place: str, note: str) -> list[list[Piece]]:
     name = Piece(" PANDORA", Role.STRONG)
     crumb = [name, Piece(f" {glyphs().crumb} ", Role.FAINT), Piece(here.title, Role.ACCENT)]
     noted = [Piece(f"  {note}", Role.MUTED)] if note else []
-    tabs = [name, *(piece for other in PLACES for piece in _tab(other.name, here.name, is_short=False))]
-    short_tabs = [name, *(piece for other in PLACES for piece in _tab(other.name, here.name, is_short=True))]
+    tabs, tight_tabs, short_tabs = (
+        [name, *(piece for other in PLACES for piece in _tab(other.name, here.name, gap, is_short=is_short))]
+        for gap, is_short in (("  ", False), (" ", False), ("  ", True))
+    )
     if note:
         cut = [
             [*crumb, Piece(f"  {fit(note, size)}", Role.MUTED)] for size in (40, 30, 20) if size < cell_width(note)
         ]
         return [[*tabs, *noted], [*crumb, *noted], *cut, crumb]
-    return [tabs, short_tabs, crumb]
+    return [tabs, tight_tabs, tight_tabs[1:], short_tabs, crumb]
 
 
-def _tab(name: str, here: str, *, is_short: bool) -> Iterable[Piece]:
+def _tab(name: str, here: str, gap: str, *, is_short: bool) -> Iterable[Piece]:
     place = place_of(name)
     action = f"app.go({name!r})"
     if name == here:
-        return (Piece(f"  {place.key} ", Role.ACCENT, action), Piece(place.title, Role.ACCENT, action))
-    key = Piece(f"  {place.key}", Role.FAINT, action)
+        return (Piece(f"{gap}{place.key} ", Role.ACCENT, action), Piece(place.title, Role.ACCENT, action))
+    key = Piece(f"{gap}{place.key}", Role.FAINT, action)
     return (key,) if is_short else (key, Piece(f" {place.title}", Role.MUTED, action))
 
 

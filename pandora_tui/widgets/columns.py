@@ -18,8 +18,8 @@ class Column:
 
     ``text`` and ``role`` are given the row as a named tuple of its fields, and asked only for rows in view. The table
     makes the text safe. ``width`` is what the column likes to have, ``min_width`` what it can live with; spare room
-    goes to the columns with ``grow``. Columns of ``priority`` 0 always stay (the severity); of the others, the one
-    with the highest number goes first.
+    goes to the columns with ``grow``. A text that is too long loses its end, or with ``keep_end`` its beginning.
+    Columns of ``priority`` 0 always stay (the severity); of the others, the one with the highest number goes first.
     """
 
     title: str
@@ -29,6 +29,7 @@ class Column:
     priority: int = 0
     grow: int = 0
     right: bool = False
+    keep_end: bool = False
     role: Role | Callable[[Any], Role] = Role.TEXT
 
     @property

@@ -58,14 +58,15 @@ class EmptyState(Widget):
         lines += [[Piece(line, Role.MUTED)] for line in textwrap.wrap(self._what, width)]
         if self._steps:
             lines.append([])
+        widest = max((len(step.key) for step in self._steps), default=0) + 2
         for step in self._steps:
-            lines += _step_lines(step, max(len(step.key) for step in self._steps) + 2, width)
+            lines += _step_lines(step, widest, width)
         return lines
 
 
 def _step_lines(step: Step, beside: int, width: int) -> list[Line]:
     """The key with its text beside it, or under it where there is no room."""
-    if beside > width // 2:
+    if beside > width * 3 // 5:
         return [[Piece(step.key, Role.ACCENT)], *([Piece("  " + line)] for line in _wrap(step.text, width - 2))]
     first, *rest = _wrap(step.text, width - beside)
     lines: list[Line] = [[Piece(step.key.ljust(beside), Role.ACCENT), Piece(first)]]

@@ -55,7 +55,7 @@ def _file_columns(board: Board) -> tuple[Column, ...]:
 
     return (
         Column("state", lambda row: row.file.state, 10, role=lambda row: _STATE_ROLES.get(row.file.state, Role.WARN)),
-        Column("file", _name, 30, 20, grow=4),
+        Column("file", _name, 30, 20, grow=4, keep_end=True),
         Column("format", lambda row: row.file.format, 8, priority=3, role=Role.MUTED),
         Column("events", lambda row: count_text(row.file.events), 7, 6, right=True),
         Column("bad", lambda row: count_text(row.file.bad_lines), 6, 4, right=True, role=_bad_role),

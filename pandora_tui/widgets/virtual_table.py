@@ -15,7 +15,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from pandora_tui.commands import TABLE, bindings
-from pandora_tui.style import Role, fit, glyphs, safe_text
+from pandora_tui.style import Role, fit, fit_end, glyphs, safe_text
 from pandora_tui.terminal import is_link_slow
 from pandora_tui.widgets.columns import GUTTER, Column, Layout, lay_out
 from pandora_tui.widgets.pieces import Piece, draw_line
@@ -323,6 +323,9 @@ class VirtualTable(ScrollView, can_focus=True, inherit_bindings=False):
         pieces = [Piece(fit(glyphs().cursor if cursor else "", GUTTER), Role.ACCENT)]
         for column, width in self._layout_now.columns:
             role = column.role if isinstance(column.role, Role) else column.role(row)
-            text = fit(safe_text(column.text(row), width), width, right=column.right)
+            if column.keep_end:
+                text = fit_end(safe_text(column.text(row)), width)
+            else:
+                text = fit(safe_text(column.text(row), width), width, right=column.right)
             pieces.append(Piece(text + gap, role))
         return draw_line(self, pieces, (None, Role.CURSOR_BLURRED, Role.CURSOR)[cursor])

@@ -44,8 +44,9 @@ def test_the_top_line_says_where_i_am_whether_the_engine_lives_how_far_it_is_beh
 
 
 def test_wide_terminals_name_all_places_and_narrow_ones_give_their_keys() -> None:
-    wide, normal, narrow = (text(top_line("overview", "", LIVE, width)) for width in (160, 80, 60))
-    assert all(f"{place.key} {place.title}" in wide for place in PLACES)
+    wide, usual, normal, narrow = (text(top_line("overview", "", LIVE, width)) for width in (160, 120, 80, 60))
+    assert all(f"{place.key} {place.title}" in line for place in PLACES for line in (wide, usual))
+    assert usual.endswith("vault locked ")
     assert normal.startswith(" PANDORA  1 Overview  2  3  4  5  6  7  8  9 ")
     assert narrow.startswith(" PANDORA › Overview ")
     assert "● live  lag 0.3s" in narrow

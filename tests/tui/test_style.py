@@ -20,6 +20,7 @@ from pandora_tui.style import (
     count_text,
     duration_text,
     fit,
+    fit_end,
     is_ascii_terminal,
     safe_text,
     severity_mark,
@@ -176,6 +177,17 @@ def test_in_ascii_everything_is_ascii(text: str) -> None:
 @given(HOSTILE.map(safe_text), st.integers(min_value=0, max_value=40), st.booleans())
 def test_a_fitted_text_has_exactly_the_cells_it_was_given(text: str, cells: int, right: bool) -> None:
     assert cell_width(fit(text, cells, right=right)) == cells
+
+
+@given(HOSTILE.map(safe_text), st.integers(min_value=1, max_value=40))
+def test_a_text_fitted_by_its_end_has_exactly_the_cells_it_was_given(text: str, cells: int) -> None:
+    assert cell_width(fit_end(text, cells)) == cells
+
+
+def test_a_path_that_does_not_fit_keeps_its_name() -> None:
+    assert fit_end("/var/log/zeek/conn.log", 12) == "…ek/conn.log"
+    assert fit_end("/a/中中中.log", 8) == "…中.log "
+    assert fit_end("conn.log", 10) == "conn.log  "
 
 
 def test_a_text_that_does_not_fit_ends_in_an_ellipsis() -> None:
