@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
+
+_KEPT_BACK = "PANDORA_SECRET_"
 
 
 def holder(lock: Path) -> int | None:
@@ -51,6 +55,37 @@ def start(module: str, arguments: Sequence[str], log: Path) -> subprocess.Popen[
 
     It does not hang on the terminal: a hang-up, a closed window or a dead link leave it running.
     """
+    return _start(module, arguments, log, os.environ)
+
+
+class OnLine(NamedTuple):
+    """A process, and our end of the line to it; it is told that we are gone by the end of the line."""
+
+    process: subprocess.Popen[bytes]
+    line: socket.socket
+
+
+def start_on_line(module: str, log: Path, more: Mapping[str, str] | None = None) -> OnLine:
+    """The same with a line to it, a pair of sockets; its argument is the descriptor of its end.
+
+    It gets no secret from the environment, and ``more`` besides what is there.
+    """
+    ours, theirs = socket.socketpair()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_KEPT_BACK)}
+    with theirs:
+        descriptor = theirs.fileno()
+        return OnLine(_start(module, [str(descriptor)], log, kept | dict(more or {}), (descriptor,)), ours)
+
+
+def last_line(log: Path) -> str:
+    """What a process said last."""
+    lines = log.read_text("utf-8", "replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"
+
+
+def _start(
+    module: str, arguments: Sequence[str], log: Path, environment: Mapping[str, str], passed: Sequence[int] = ()
+) -> subprocess.Popen[bytes]:
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         return subprocess.Popen(  # noqa: S603 - our own interpreter and module
@@ -58,17 +93,13 @@ def start(module: str, arguments: Sequence[str], log: Path) -> subprocess.Popen[
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
+            pass_fds=passed,
             start_new_session=True,
             cwd="/",
+            env=environment,
         )
     finally:
         os.close(output)
-
-
-def last_line(log: Path) -> str:
-    """What a process said last."""
-    lines = log.read_text("utf-8", "replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
 
 
 def _written_pid(descriptor: int) -> int:

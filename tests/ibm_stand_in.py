@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import random
 import re
 import socket
 import sys
@@ -26,9 +27,10 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 CRN = "crn:v1:bluemix:public:quantum-computing:us-east:a/0123:11111111-2222-3333-4444-555555555555::"
-FAULTS = ("lost", "dropped", "unavailable", "slow", "twice")
-"""``lost``: 502 after the job was made; ``dropped``: the connection is cut after it; ``unavailable``: 503 before;
-``twice``: two jobs of one submission."""
+FAULTS = ("lost", "dropped", "unavailable", "slow", "late", "repeated")
+"""``lost``: 502 after the job was made; ``dropped``: the connection is cut after it; ``late``: it is cut before, and
+the job is made up to a second later; ``unavailable``: 503 before; ``repeated``: something between repeats the
+request, which HTTP forbids for a POST (RFC 9110, 9.2.2), so that one submission makes two jobs."""
 
 
 @dataclass
@@ -46,6 +48,8 @@ class Platform:
     """Faults that a request has met, those of the weather under ``weather NAME``."""
     fails: bool = False
     requests: list[tuple[str, str]] = field(default_factory=list)
+    submissions: Counter[str] = field(default_factory=Counter)
+    """Requests to make a job, by its tag."""
     sessions: dict[str, dict[str, Any]] = field(default_factory=dict)
     allows_sessions: bool = True
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -140,10 +144,14 @@ class _Handler(BaseHTTPRequestHandler):
         with platform.lock:
             fault = platform.faults.pop(0) if platform.faults else ""
             platform.met.update([fault] if fault else [])
+            platform.submissions.update(body.get("tags", []))
         if fault == "unavailable":
             return self._say(503, {"errors": [{"message": "try later"}]})
+        if fault == "late":
+            threading.Timer(random.uniform(0.1, 1.0), platform.make, (body,)).start()
+            return self._hang_up()
         job = platform.make(body)
-        if fault == "twice":
+        if fault == "repeated":
             platform.make(body)
         if fault == "slow":
             time.sleep(30)

@@ -10,7 +10,9 @@ drains, and books are compared:
 * twice: jobs of this machine of which two processes left an outcome;
 * surplus: jobs over there, beyond one of a tag, that were neither cancelled nor failed.
 
-A doubled job can be cancelled only while it is queued over there: ``--queue-s`` says for how long that is.
+``--queue-s`` says how long a job is queued over there; what must be cancelled can be cancelled only then. With
+``--repeated`` something between repeats requests besides, against RFC 9110: no client can prevent a second job then,
+and if that is not found and cancelled while it is queued, it is surplus.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,7 +57,7 @@ WEIGHTS = {
     "dropped": 16,
     "unavailable": 10,
     "slow": 1,
-    "twice": 8,
+    "late": 8,
     "weather lost": 14,
     "weather dropped": 14,
     "cancel": 5,
@@ -72,6 +74,8 @@ class Verdict(NamedTuple):
     twice: list[str]
     surplus: list[str]
     restarts: int
+    submissions: int
+    """Requests to make a job over there that one intent took at the most."""
     seconds: float
 
     @property
@@ -83,15 +87,16 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
-QUEUE_S = 10.0
+QUEUE_S = 3.0
 """How long a job is queued in the stand-in; a machine that is in demand takes minutes to hours."""
+REPEATED = {"repeated": 8}
 
 
 class Campaign:
     """The victim and the one who torments it."""
 
-    def __init__(self, data: Path, seed: int, queue_s: float) -> None:
-        self.data, self.rng = data, random.Random(seed)
+    def __init__(self, data: Path, seed: int, queue_s: float, weights: Mapping[str, int] = WEIGHTS) -> None:
+        self.data, self.rng, self.weights = data, random.Random(seed), weights
         self.store = Store(data / FILE_NAME)
         self.jobs = Jobs(self.store)
         self.server = ibm_stand_in.serve(Platform(queue_s=queue_s, run_s=0.1))
@@ -156,7 +161,7 @@ class Campaign:
             self.submitted.append(self.jobs.submit(new, actor="campaign", host="here", at_us=now_us()).id)
 
     def _one_fault(self) -> None:
-        (kind,) = self.rng.choices(list(WEIGHTS), list(WEIGHTS.values()))
+        (kind,) = self.rng.choices(list(self.weights), list(self.weights.values()))
         if kind in KILLS:
             pid = self._pid(kind)
             if pid is None:
@@ -211,9 +216,9 @@ class Campaign:
         assert logged, "the logs do not tell of executions: nothing could be seen to run twice"
         surplus = [job.id for job in known.values() if job.is_remote and not self._is_alone(job)]
         states = Counter(str(job.state) for job in known.values())
-        return Verdict(
-            self.faults + self.server.platform.met, len(known), states, lost, twice, surplus, self.restarts, seconds
-        )
+        platform = self.server.platform
+        met, most = self.faults + platform.met, max(platform.submissions.values(), default=0)
+        return Verdict(met, len(known), states, lost, twice, surplus, self.restarts, most, seconds)
 
     def _is_alone(self, job: Job) -> bool:
         alive = [
@@ -236,23 +241,30 @@ def be_queue(data: Path, url: str) -> None:
     store = Store(data / FILE_NAME)
     jobs = Jobs(store)
     access = Access("token", ibm_stand_in.CRN, "http://cloud.test", url)
-    options = RemoteOptions(deadline_s=5.0, poll_s=0.2, grace_s=1.5)
+    options = RemoteOptions(deadline_s=5.0, poll_s=0.2, grace_s=3.0)
     remote = RemoteDesk(jobs, lambda: access, data / "ibm.log", now_us, options)
     Queue(jobs, data, QueueOptions(2, 8 << 30, max_attempts=10_000), remote, now_us).run(lambda: stop)
     store.close()
 
 
 def campaign(
-    data: Path, faults: int, seed: int, *, queue_s: float = QUEUE_S, say: Callable[[str], None] = print
+    data: Path,
+    faults: int,
+    seed: int,
+    *,
+    queue_s: float = QUEUE_S,
+    weights: Mapping[str, int] = WEIGHTS,
+    say: Callable[[str], None] = print,
 ) -> Verdict:
     """Run one; the figures are printed."""
-    victim = Campaign(data, seed, queue_s)
+    victim = Campaign(data, seed, queue_s, weights)
     try:
         verdict = victim.run(faults)
     finally:
         victim.close()
     say(f"{sum(verdict.faults.values())} faults in {verdict.seconds:.0f} s: {dict(verdict.faults)}")
     say(f"{verdict.jobs} jobs: {dict(verdict.states)}; the queue was started anew {verdict.restarts} times")
+    say(f"an intent was submitted {verdict.submissions} times at the most")
     say(f"lost {len(verdict.lost)}, executed twice {len(verdict.twice)}, surplus {len(verdict.surplus)}")
     for what in ("lost", "twice", "surplus"):
         say(f"  {what}: {getattr(verdict, what)[:10]}")
@@ -264,13 +276,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--faults", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--queue-s", type=float, default=QUEUE_S)
+    parser.add_argument("--repeated", action="store_true", help="Requests are repeated on their way, too.")
     parser.add_argument("--be-queue", nargs=2, metavar=("DATA", "URL"))
     given = parser.parse_args(arguments)
     if given.be_queue:
         be_queue(Path(given.be_queue[0]), given.be_queue[1])
         return
     with tempfile.TemporaryDirectory() as folder:
-        verdict = campaign(Path(folder), given.faults, given.seed, queue_s=given.queue_s)
+        weights = WEIGHTS | REPEATED if given.repeated else WEIGHTS
+        verdict = campaign(Path(folder), given.faults, given.seed, queue_s=given.queue_s, weights=weights)
     sys.exit(0 if verdict.is_clean else 1)
 
 

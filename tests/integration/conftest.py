@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from remoting import server
 from vaulting import place, vault_template
 
-__all__ = ["place", "vault_template"]
+__all__ = ["place", "server", "vault_template"]

@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from escalating import Scene, flow
 from queueing import Desk, now_us
+from remoting import remote_of
 
 from pandora_core.detect.incidents.assessment import Outcome
-from pandora_core.quantum.ibm.remote import RemoteDesk, RemoteOptions
-from pandora_core.quantum.ibm.rest import Access
-from tests import ibm_stand_in
+from pandora_core.quantum.ibm.remote import RemoteDesk
 from tests.ibm_stand_in import Platform, Server
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
-        os.environ.pop(name, None)
-    made = ibm_stand_in.serve()
-    yield made
-    made.shutdown()
-    made.server_close()
 
 
 @pytest.fixture
@@ -38,11 +26,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 @pytest.fixture
 def remote(scene: Scene, server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[RemoteDesk]:
     server.platform = Platform()
-    monkeypatch.setenv("IAM_URL", server.url)
-    monkeypatch.setenv("NO_PROXY", "")
-    access = Access("token", ibm_stand_in.CRN, "http://cloud.test", server.url)
-    options = RemoteOptions(deadline_s=10.0, poll_s=0.05, grace_s=1.0)
-    made = RemoteDesk(scene.jobs, lambda: access, scene.data / "ibm.log", now_us, options)
+    made = remote_of(scene.jobs, scene.data, server, monkeypatch)
     yield made
     made.close()
 

@@ -10,25 +10,13 @@ from pathlib import Path
 
 import pytest
 from queueing import Desk, now_us
+from remoting import OPTIONS, remote_of
 
 from pandora_core.errors import VaultError, VaultLockedError
-from pandora_core.quantum.ibm.remote import RemoteDesk, RemoteOptions
+from pandora_core.quantum.ibm.remote import RemoteDesk
 from pandora_core.quantum.ibm.rest import Access
 from pandora_core.store.job_rows import Job, JobState
-from tests import ibm_stand_in
 from tests.ibm_stand_in import Platform, Server
-
-OPTIONS = RemoteOptions(deadline_s=10.0, poll_s=0.05, grace_s=1.0)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
-        os.environ.pop(name, None)
-    made = ibm_stand_in.serve()
-    yield made
-    made.shutdown()
-    made.server_close()
 
 
 @pytest.fixture
@@ -46,18 +34,9 @@ def desk(tmp_path: Path, platform: Platform) -> Iterator[Desk]:
 
 @pytest.fixture
 def remote(desk: Desk, server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[RemoteDesk]:
-    made = remote_of(desk, server, monkeypatch)
+    made = remote_of(desk.jobs, desk.data, server, monkeypatch)
     yield made
     made.close()
-
-
-def remote_of(
-    desk: Desk, server: Server, monkeypatch: pytest.MonkeyPatch, instance: str = ibm_stand_in.CRN
-) -> RemoteDesk:
-    monkeypatch.setenv("IAM_URL", server.url)
-    monkeypatch.setenv("NO_PROXY", "")
-    access = Access("token", instance, "http://cloud.test", server.url)
-    return RemoteDesk(desk.jobs, lambda: access, desk.data / "ibm.log", now_us, OPTIONS)
 
 
 def alive(platform: Platform, job: Job) -> list[str]:
@@ -79,20 +58,23 @@ def test_a_job_is_submitted_polled_and_read_back_as_hardware(
     assert b'"counts":[{' in (desk.jobs.result(job.id) or b"")
 
 
-@pytest.mark.parametrize("fault", ["lost", "dropped"])
+@pytest.mark.parametrize("fault", ["lost", "dropped", "late"])
 def test_a_lost_reply_leaves_one_job_over_there(
     fault: str, desk: Desk, remote: RemoteDesk, platform: Platform
 ) -> None:
-    platform.faults = [fault]
+    platform.faults = [fault] * 3  # whoever sent it again would meet it again
     job = desk.submit(backend="ibm")
     with desk.queue(remote=remote) as queue:
         (done,) = desk.finished(queue, job)
     assert done.state is JobState.DONE
     assert [each["id"] for each in platform.of_tag(job.tag)] == [done.remote_id]
+    assert platform.submissions[job.tag] == 1
 
 
-def test_of_two_jobs_of_one_submission_one_is_cancelled(desk: Desk, remote: RemoteDesk, platform: Platform) -> None:
-    platform.faults, platform.queue_s = ["twice"], 4.0
+def test_where_something_between_repeats_the_request_one_job_is_cancelled(
+    desk: Desk, remote: RemoteDesk, platform: Platform
+) -> None:
+    platform.faults, platform.queue_s = ["repeated"], 4.0
     job = desk.submit(backend="ibm")
     with desk.queue(remote=remote) as queue:
         (done,) = desk.finished(queue, job)
@@ -145,7 +127,7 @@ def test_a_session_that_the_plan_does_not_allow_is_an_error_and_makes_no_job(
 def test_without_a_crn_the_runtime_answers_everything(
     desk: Desk, server: Server, monkeypatch: pytest.MonkeyPatch, platform: Platform
 ) -> None:
-    remote = remote_of(desk, server, monkeypatch, instance="")
+    remote = remote_of(desk.jobs, desk.data, server, monkeypatch, instance="")
     job = desk.submit(backend="ibm")
     with desk.queue(remote=remote) as queue:
         (done,) = desk.finished(queue, job)
@@ -201,12 +183,12 @@ def test_a_killed_client_and_a_new_queue_find_the_job_again(
 ) -> None:
     platform.queue_s = 2.0
     job = desk.submit(backend="ibm")
-    first = remote_of(desk, server, monkeypatch)
+    first = remote_of(desk.jobs, desk.data, server, monkeypatch)
     with desk.queue(remote=first) as queue:
         desk.until(queue, lambda: bool(platform.of_tag(job.tag)))  # the reply may be on its way
         assert first.client_pid is not None
         os.kill(first.client_pid, signal.SIGKILL)
-    second = remote_of(desk, server, monkeypatch)
+    second = remote_of(desk.jobs, desk.data, server, monkeypatch)
     with desk.queue(remote=second) as queue:
         (done,) = desk.finished(queue, job)
     assert done.state is JobState.DONE
@@ -218,9 +200,7 @@ def test_a_late_answer_is_not_waited_for(
 ) -> None:
     platform.faults, platform.queue_s = ["slow"], 8.0
     job = desk.submit(backend="ibm")
-    monkeypatch.setenv("IAM_URL", server.url)
-    access = Access("token", ibm_stand_in.CRN, "http://cloud.test", server.url)
-    hasty = RemoteDesk(desk.jobs, lambda: access, desk.data / "ibm.log", now_us, OPTIONS._replace(deadline_s=3.0))
+    hasty = remote_of(desk.jobs, desk.data, server, monkeypatch, options=OPTIONS._replace(deadline_s=3.0))
     with desk.queue(remote=hasty) as queue:
         (done,) = desk.finished(queue, job)
     assert done.state is JobState.DONE

@@ -55,3 +55,17 @@ def test_what_runs_apart_adds_to_a_private_log_and_its_last_line_is_read_back(tm
     assert log.read_text() == first * 2
     log.write_text("\n")
     assert background.last_line(log) == "it said nothing"
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
+def test_what_is_on_a_line_has_no_secret_of_ours_and_leaves_when_we_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PANDORA_SECRET_IBM_QUANTUM", "s3cret")
+    process, line = background.start_on_line("pandora_core.quantum.ibm.client", tmp_path / "log", {"MORE": "1"})
+    with line:
+        given = Path(f"/proc/{process.pid}/environ").read_bytes().decode()
+        assert process.poll() is None
+    assert process.wait(30) != 0
+    assert "s3cret" not in given
+    assert "MORE=1" in given

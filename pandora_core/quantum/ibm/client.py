@@ -24,7 +24,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from queue import SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -33,6 +33,9 @@ from pandora_core.quantum.ibm.rest import Access, Found, RestClient, RestError, 
 from pandora_core.quantum.jobs.backends import Backend
 from pandora_core.quantum.jobs.work import Outcome, Payload
 from pandora_core.store.job_rows import JobFacts, JobState
+
+if TYPE_CHECKING:
+    from pandora_core.quantum.ibm.sending import OnceAdapter
 
 CHANNEL = "ibm_quantum_platform"
 _CIRCUITS, _RUNTIME = "pandora_core.quantum.jobs.execution", "pandora_core.quantum.ibm.primitives"
@@ -137,28 +140,27 @@ class IbmClient:
         return self._service
 
     def _submit(self, ask: Ask) -> Answer:
-        """Everything before the last step makes no job, and may be tried again."""
+        """Everything before the one request makes no job, and may be tried again."""
         from pandora_core.quantum.ibm import primitives as ibm_primitives
+        from pandora_core.quantum.ibm import sending
         from pandora_core.quantum.jobs import execution
 
         assert ask.payload is not None
-        payload = ask.payload
+        payload, sent = ask.payload, None
         built = execution.build(payload.work)
-        qubits, is_sent = max(circuit.num_qubits for circuit in built.circuits), False
+        qubits = max(circuit.num_qubits for circuit in built.circuits)
         try:
             backend = self._backend(ask.backend, qubits)
             execution.check_fits(built.circuits, backend.num_qubits, payload)
             ready = execution.transpiled(built.circuits, backend, payload.options)
             with ibm_primitives.mode_of(backend, payload.options.mode) as mode:
                 send = ibm_primitives.prepared(mode, ready, payload.options, ask.tag)
-                _try_once(self.service)
-                is_sent = True
+                sent = sending.once(self.service)
                 job = send()
         except PandoraError:
             raise
         except Exception as error:  # noqa: BLE001 - as in answer()
-            kind = _kind(error)
-            return Answer(kind if is_sent or kind == "refused" else "unsent", _words(error))
+            return Answer(_kind_of_submission(sent, error), _words(error))
         facts = execution.facts_of(ready, payload.options, f"hardware: {backend.name}", False)
         return Answer(found=[Found(job.job_id(), backend.name, "QUEUED")], facts=facts)
 
@@ -255,20 +257,6 @@ def _cancelled(rest: RestClient, ask: Ask) -> Answer:
     return Answer()
 
 
-def _try_once(service: Any) -> None:
-    """Take the client's own retries away: a submission that it repeats, its reply lost, is another job over there.
-
-    There is no option for it, so its private sessions are reached for; if a release moves them, the reconciliation by
-    tag still cancels what is left over, as long as that has not run yet (tests/integration/test_ibm_jobs.py).
-    """
-    from requests.adapters import HTTPAdapter
-
-    clients = [getattr(service, "_active_api_client", None), *getattr(service, "_api_clients", {}).values()]
-    for session in filter(None, (getattr(client, "_session", None) for client in clients)):
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, HTTPAdapter(max_retries=0))
-
-
 def _listen(stream: Iterable[bytes], questions: SimpleQueue[bytes]) -> None:
     """Nobody is there any more: leave at once, in the middle of a submission too. One that went on trying by itself
     would make jobs after its successor had looked for them.
@@ -296,6 +284,14 @@ def _kind(error: Exception) -> str:
     if rejected or isinstance(error, IBMInputValueError | ConfigError):
         return "refused"
     return "unsent" if code in (401, 403, 423, 429) else "unknown"
+
+
+def _kind_of_submission(sent: OnceAdapter | None, error: Exception) -> str:
+    """The same, where it is known whether the request left, and what was answered."""
+    kind = _kind(error)
+    if sent is None or not sent.has_left:
+        return kind if kind == "refused" else "unsent"
+    return kind if sent.is_turned_down else "unknown"
 
 
 def _kind_of_code(code: int, what: str) -> str:

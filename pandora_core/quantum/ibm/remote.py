@@ -9,11 +9,7 @@ the row queued again. Every question has a deadline, kept by killing the process
 from __future__ import annotations
 
 import logging
-import os
 import select
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -23,6 +19,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from pandora_core import background
 from pandora_core.errors import PandoraError, VaultLockedError
 from pandora_core.quantum.ibm.client import Answer, Ask
 from pandora_core.quantum.ibm.rest import Access, Found
@@ -33,9 +30,12 @@ from pandora_core.store.jobs import Jobs
 log = logging.getLogger(__name__)
 
 _FINAL = {"DONE": JobState.DONE, "CANCELLED": JobState.CANCELLED, "ERROR": JobState.ERROR}
+_CLIENT = "pandora_core.quantum.ibm.client"
 _BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 _URGENT_S = (0.2, 0.2, 0.5, 1.0, *_BACKOFF_S)
 """While another job of the same tag may be about to run."""
+_LOOK_S = 2.0
+"""Between looks for a submission of unknown outcome."""
 
 
 class RemoteOptions(NamedTuple):
@@ -46,8 +46,8 @@ class RemoteOptions(NamedTuple):
     loading_s: float = 60.0
     """For the client process to start, and to load the runtime when that is needed."""
     poll_s: float = 2.0
-    grace_s: float = 6.0
-    """For how long a submission of unknown outcome may still turn up."""
+    grace_s: float = 60.0
+    """How long a submission of unknown outcome may still turn up; gateways give up on a request after a minute."""
     patience_s: float = 30.0
     """Between looks whether the vault is open."""
 
@@ -61,18 +61,8 @@ class ClientProcess:
 
     def __init__(self, access: Access, log_path: Path, options: RemoteOptions) -> None:
         self._options = options
-        ours, theirs = socket.socketpair()
-        with theirs, log_path.open("ab") as sink:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-m", "pandora_core.quantum.ibm.client", str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=sink,
-                pass_fds=(theirs.fileno(),),
-                start_new_session=True,
-                env={name: value for name, value in os.environ.items() if not name.startswith("PANDORA_SECRET_")},
-            )
-        self._line, self._received = ours, b""
+        self._process, self._line = background.start_on_line(_CLIENT, log_path)
+        self._received = b""
         self._line.sendall(msgspec.json.encode(access) + b"\n")
         self._line.setblocking(False)
         self._deadline = time.monotonic() + options.loading_s
@@ -333,7 +323,7 @@ class RemoteDesk:
         if care.empty_since is None:
             care.empty_since = now
         if now - care.empty_since < self._options.grace_s:
-            care.due = now + self._options.grace_s / 3
+            care.due = now + min(_LOOK_S, self._options.grace_s / 3)
         elif job.remote_id is not None:
             self._finish(job, Outcome(JobState.ERROR, "IBM no longer knows the job"), care)
         elif job.cancelled_by is not None:

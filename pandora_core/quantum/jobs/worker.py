@@ -43,6 +43,7 @@ PRELOADED = (
     "scipy.optimize",
     "qiskit_ibm_runtime.fake_provider",
 )
+_ME = "pandora_core.quantum.jobs.worker"
 _LINE = b"\n"
 
 
@@ -95,19 +96,8 @@ class WarmWorker:
     def __init__(self, log: Path, slots: int) -> None:
         self._pending = b""
         self.ended: list[Ended] = []
-        ours, theirs = socket.socketpair()
-        with theirs, log.open("ab") as sink:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-m", "pandora_core.quantum.jobs.worker", str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=sink,
-                pass_fds=(theirs.fileno(),),
-                start_new_session=True,
-                env=_environment(slots),
-            )
-        ours.setblocking(False)
-        self._line = ours
+        self._process, self._line = background.start_on_line(_ME, log, _share_of_cores(slots))
+        self._line.setblocking(False)
         self.started: dict[str, int] = {}
 
     @property
@@ -124,7 +114,7 @@ class WarmWorker:
         Raises:
             ConnectionError: the warm worker is gone.
         """
-        request = json.dumps({"name": name, "folder": str(folder.path)}).encode()
+        request = json.dumps({"name": name, "folder": str(folder.path.absolute())}).encode()
         self._line.sendall(request + _LINE)
 
     def listen(self, wait_s: float) -> None:
@@ -279,11 +269,9 @@ def _reap(line: socket.socket, names: dict[int, str]) -> None:
         line.sendall(json.dumps(said).encode() + _LINE)
 
 
-def _environment(slots: int) -> dict[str, str]:
-    """A worker computes; it gets no secret from the environment, and its share of the cores."""
+def _share_of_cores(slots: int) -> dict[str, str]:
     threads = str(max(1, (os.cpu_count() or 1) // max(slots, 1)))
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PANDORA_SECRET_")}
-    return kept | {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, "RAYON_NUM_THREADS": threads}
+    return dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"), threads)
 
 
 if __name__ == "__main__":
