@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pandora_core.detect.words import amount
 from pandora_core.errors import PandoraError
 from pandora_core.escalator import attempt_of
 from pandora_core.model import DAY_US
@@ -14,7 +15,8 @@ from pandora_core.quantum.tier import card as tier_card
 from pandora_core.quantum.tier.card import MemberCard, TierCard
 from pandora_core.quantum.tier.policy import LOCAL, Breaker, Rules, breaker, used
 from pandora_core.store.escalations import Escalations
-from pandora_core.store.rows import WAITING
+from pandora_core.store.reader import Reader
+from pandora_core.store.rows import WAITING, ModelStatus
 from pandora_core.store.store import Store
 
 NOBODY = "off: neither kernel is shown to find more than the fast tier alone at the same budget"
@@ -36,6 +38,9 @@ class Standing:
     breakers: Mapping[str, Breaker]
     outcomes: Mapping[str, int]
     """What came of escalations, and of what was not escalated, in the last day."""
+    novel: int = 0
+    """Flows that the novelty tier found and told of; ``withheld`` were over the budget of their day."""
+    withheld: int = 0
 
     @property
     def is_escalating(self) -> bool:
@@ -60,12 +65,15 @@ class Standing:
         """The novelty tier: who screens, or why nobody does."""
         if self.card is None:
             return "off: no model is in use"
-        return NOBODY if self.screens is None else f"on: {self.screens.name}"
+        if self.screens is None:
+            return NOBODY
+        found = f"{amount(self.novel, 'flow')} told of, {self.withheld:,} withheld over budget"
+        return f"on: {self.screens.name}; {found}"
 
 
 def standing(store: Store, data: Path, rules: Rules, now_us: int) -> Standing:
     """How it stands now; reads, and changes nothing."""
-    escalations = Escalations(store)
+    escalations, scoring = Escalations(store), Reader(store).model() or ModelStatus()
     number, card, trouble = escalations.model(), None, ""
     if number:
         try:
@@ -83,4 +91,6 @@ def standing(store: Store, data: Path, rules: Rules, now_us: int) -> Standing:
         len(escalations.waiting()),
         {backend: breaker(backend, attempts, rules, now_us) for backend in backends},
         Counter(each.state for each in escalations.since(now_us - DAY_US) if each.state != WAITING),
+        scoring.novel,
+        scoring.withheld,
     )

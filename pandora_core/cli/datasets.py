@@ -89,7 +89,7 @@ def load_of(data: Path | None, what: str, *, layout: str = "auto", **given: Any)
     if what == "verdicts":
         with bootstrap.reading(data) as reader:
             return load_verdicts(reader)
-    return find(_registry(data), what, layout, columns_of(given))
+    return find(_registry(data), what, layout, columns_of(given) if given else None)
 
 
 def columns_of(given: dict[str, Any]) -> Columns:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -29,7 +30,8 @@ def tier(context: click.Context, as_json: bool) -> None:
 
 
 @tier.command()
-@click.option("--dataset", "what", required=True, metavar="FILE|NAME", help="Labelled flows to learn from.")
+@click.option("--dataset", "names", required=True, multiple=True, metavar="FILE|NAME|verdicts",
+              help="Labelled flows, several times if wanted; verdicts: what operators said of alerts.")  # fmt: skip
 @click.option("--layout", default="auto", show_default=True, help="auto, flows or scenario.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--budget", type=click.FloatRange(0, 0.5, min_open=True), default=0.02, show_default=True,
@@ -39,28 +41,20 @@ def tier(context: click.Context, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def train(
-    data: Path | None, /, what: str, layout: str, seed: int, budget: float, divisions: int, as_json: bool
-) -> None:
+    data: Path | None, /, names: tuple[str, ...], layout: str, seed: int, budget: float, divisions: int,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Fit the quantum kernel and its classical control to benign flows, judge both, and use them. Takes minutes."""
     from pandora_core.learn.data.flows import FLOW
-    from pandora_core.learn.versions.registry import Registry
-    from pandora_core.learn.versions.work import find
     from pandora_core.quantum.tier import model as models
     from pandora_core.quantum.tier import training as tier_training
     from pandora_core.quantum.tier.card import About
 
-    folder = bootstrap.settings_of(data).data
-    loaded = find(Registry(folder), what, layout)
-    if loaded.table.schema.id != FLOW.id:
-        raise ConfigError(
-            f"{what} is of {loaded.table.schema.id}, the logs give {FLOW.id}",
-            where="--dataset",
-            hint="labelled flows",
-        )
-    about = About(Path(what).name, loaded.sha256, made_by=bootstrap.actor(), made_at_us=bootstrap.now_us())
+    given = _labelled(data, names, layout)
+    about = About(given.rows.name, given.sha256, made_by=bootstrap.actor(), made_at_us=bootstrap.now_us())
     options = tier_training.Options(seed, budget, divisions)
-    made = tier_training.train(_rows_of(what, loaded.table), FLOW.id, about, options, progress=say)
-    _use(data, models.save(folder, made))
+    made = tier_training.train(given.rows, FLOW.id, about, options, progress=say)
+    _use(data, models.save(bootstrap.settings_of(data).data, made))
     _emit_standing(data, as_json)
 
 
@@ -101,7 +95,12 @@ def shape_of(found: Standing) -> dict[str, Any]:
         "schema": card.schema if card else None,
         "about": about,
         "members": members,
-        "novelty": {"state": found.novelty, "screens": found.screens.name if found.screens else None},
+        "novelty": {
+            "state": found.novelty,
+            "screens": found.screens.name if found.screens else None,
+            "told": found.novel,
+            "withheld": found.withheld,
+        },
         "escalation": {
             "backend": rules.backend,
             "ibm_consent": rules.ibm_consent,
@@ -132,10 +131,31 @@ def _use(data: Path | None, number: str) -> None:
         Escalations(store).use(number)
 
 
-def _rows_of(name: str, table: Any) -> Rows:
+class _Labelled(NamedTuple):
+    rows: Rows
+    sha256: str
+
+
+def _labelled(data: Path | None, names: tuple[str, ...], layout: str) -> _Labelled:
+    """Labelled flows of one or several data sets.
+
+    Raises:
+        ConfigError: one of them is of no flows.
+    """
+    from pandora_core.cli.datasets import load_of
+    from pandora_core.learn.data.datasets import join
+    from pandora_core.learn.data.flows import FLOW
     from pandora_core.quantum.tier.study import Rows
 
-    return Rows(name, table.numbers, table.categories, table.kinds)
+    sets = [load_of(data, name, layout=layout) for name in names]
+    for name, loaded in zip(names, sets, strict=True):
+        if loaded.table.schema.id != FLOW.id:
+            what = f"{name} is of {loaded.table.schema.id}, the logs give {FLOW.id}"
+            raise ConfigError(what, where="--dataset", hint="labelled flows")
+    table, hashes = join([loaded.table for loaded in sets]), [loaded.sha256 for loaded in sets]
+    whole = hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
+    title = " and ".join(Path(name).name for name in names)
+    return _Labelled(Rows(title, table.numbers, table.categories, table.kinds), whole)
 
 
 def _member(card: MemberCard) -> dict[str, Any]:

@@ -164,7 +164,7 @@ class Escalations:
                 actor=ACTOR,
                 host=self._host,
                 at_us=at_us,
-                subject=_present(connection, alert_id),
+                subject=present_id(connection, alert_id),
                 kind=ActionKind.ASSESSMENT.value,
                 value=value_of(assessment),
                 event_id=event_id,
@@ -178,7 +178,7 @@ class Escalations:
             return [escalation_of(row) for row in connection.execute(statement).mappings()]
 
 
-def _present(connection: Connection, alert_id: str) -> str:
+def present_id(connection: Connection, alert_id: str) -> str:
     """The alert that an alert has become a part of, if it has."""
     c = schema.gone_alerts.c
     for _ in range(8):

@@ -7,14 +7,22 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, and_, delete, func, select
 
+from pandora_core.detect.incidents.assessment import ACTOR
+from pandora_core.detect.incidents.triage import CLOSED
 from pandora_core.errors import StoreError
 from pandora_core.store import schema, sqlite
+from pandora_core.store.escalations import present_id
+from pandora_core.store.job_rows import FINAL
 from pandora_core.store.migrations import version_of
+from pandora_core.store.reader import Reader
+from pandora_core.store.rows import WAITING
 from pandora_core.store.store import Store
 
 _CHUNK = 20_000
+_ALERTS = 500
+"""In one statement."""
 
 
 class CheckReport(NamedTuple):
@@ -92,21 +100,12 @@ def compact(store: Store) -> tuple[int, int]:
 
 
 def retain(store: Store, retention: Retention) -> int:
-    """Delete one chunk of the oldest events past retention; returns how many (0: nothing more to do).
+    """Delete one chunk of what is past retention; returns how many rows (0: nothing more to do).
 
-    Events that detections show, and the raw lines of alerts, stay.
+    Events that alerts show, and their raw lines, stay; so do escalations, with their jobs, of alerts that are open or
+    belong to an incident that is.
     """
-    with store.reading() as connection:
-        horizon = _horizon_us(connection, retention)
-        over = retention.max_bytes is not None and used_bytes(connection) > retention.max_bytes
-    if horizon is None and not over:
-        return 0
-    c = schema.events.c
-    oldest = select(c.id).where(c.id.not_in(select(schema.raw_lines.c.event_id))).order_by(c.at_us).limit(_CHUNK)
-    if not over and horizon is not None:
-        oldest = oldest.where(c.at_us < horizon)
-    with store.writing() as connection:
-        return connection.execute(delete(schema.events).where(c.id.in_(oldest))).rowcount
+    return _retain_events(store, retention) or _retain_escalations(store, retention)
 
 
 def size_bytes(path: Path) -> int:
@@ -121,6 +120,55 @@ def used_bytes(connection: Connection) -> int:
         int(run(f"PRAGMA {name}").scalar_one()) for name in ("page_count", "freelist_count", "page_size")
     )
     return (pages - free) * size
+
+
+def _retain_events(store: Store, retention: Retention) -> int:
+    with store.reading() as connection:
+        horizon = _horizon_us(connection, retention)
+        over = retention.max_bytes is not None and used_bytes(connection) > retention.max_bytes
+    if horizon is None and not over:
+        return 0
+    c = schema.events.c
+    oldest = select(c.id).where(c.id.not_in(select(schema.raw_lines.c.event_id))).order_by(c.at_us).limit(_CHUNK)
+    if not over and horizon is not None:
+        oldest = oldest.where(c.at_us < horizon)
+    with store.writing() as connection:
+        return connection.execute(delete(schema.events).where(c.id.in_(oldest))).rowcount
+
+
+def _retain_escalations(store: Store, retention: Retention) -> int:
+    """Their age is by the clock, as the engine last told it; jobs that people submitted are theirs to keep."""
+    c, jobs = schema.escalations.c, schema.jobs.c
+    with store.reading() as connection:
+        told_us = connection.execute(select(schema.engine_status.c.heartbeat_us)).scalar()
+        if retention.max_age_us is None or not told_us:
+            return 0
+        is_old = and_(c.begun_at_us < int(told_us) - retention.max_age_us, c.state != WAITING)
+        found = connection.execute(select(c.alert_id).where(is_old).distinct()).scalars().all()
+        old = {alert_id: present_id(connection, alert_id) for alert_id in found}
+    in_work = _alerts_in_work(Reader(store)) if old else set()
+    done = sorted(alert_id for alert_id, present in old.items() if present not in in_work)
+    if not done:
+        return 0
+    deleted = 0
+    with store.writing() as connection:
+        for start in range(0, len(done), _ALERTS):
+            chosen = and_(is_old, c.alert_id.in_(done[start : start + _ALERTS]))
+            ours = jobs.id.in_(select(c.job_id).where(chosen, c.job_id.is_not(None)))
+            is_over = jobs.state.in_([state.value for state in FINAL])
+            connection.execute(delete(schema.jobs).where(ours, is_over, jobs.actor == ACTOR))
+            deleted += connection.execute(delete(schema.escalations).where(chosen)).rowcount
+    return deleted
+
+
+def _alerts_in_work(reader: Reader) -> set[str]:
+    """Alerts that nobody has closed, and all that share an incident with one of these."""
+    views = reader.alerts()
+    in_work = {number for view in views if view.triage.state != CLOSED for number in view.alert.detection_ids}
+    for incident in reader.incidents():
+        if not in_work.isdisjoint(incident.detection_ids):
+            in_work.update(incident.detection_ids)
+    return {view.alert.id for view in views if not in_work.isdisjoint(view.alert.detection_ids)}
 
 
 def _horizon_us(connection: Connection, retention: Retention) -> int | None:

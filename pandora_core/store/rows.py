@@ -122,7 +122,8 @@ class Drift(msgspec.Struct, frozen=True):
 class ModelStatus(msgspec.Struct, kw_only=True, frozen=True):
     """Which model scores flows in the engine; ``state`` is none, warming-up, live or refused, ``detail`` says why.
 
-    ``scored`` and ``fired`` count flows since ``since_us``, when this version came into use.
+    ``scored`` and ``fired`` count flows since ``since_us``, when this version came into use. Of the flows that the
+    novelty tier found, ``novel`` are part of a detection, and ``withheld`` were over the budget of the day.
     """
 
     number: int | None = None
@@ -133,6 +134,8 @@ class ModelStatus(msgspec.Struct, kw_only=True, frozen=True):
     scored: int = 0
     fired: int = 0
     drift: Drift = Drift()
+    novel: int = 0
+    withheld: int = 0
 
 
 class DriftRow(msgspec.Struct, frozen=True):

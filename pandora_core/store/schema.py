@@ -300,6 +300,8 @@ live_models = Table(
     Column("fired", Integer, nullable=False),
     Column("drift", Text, nullable=False),
     Column("change", Integer, nullable=False),
+    Column("novel", Integer, nullable=False, server_default="0"),
+    Column("withheld", Integer, nullable=False, server_default="0"),
 )
 
 drifts = Table(

@@ -10,10 +10,12 @@ import pytest
 from pandora_core.detect.incidents.assessment import ACTOR, Assessment, Outcome, assessments_of
 from pandora_core.model import HOUR_US, ActionKind, Alert, EntityRef, Severity
 from pandora_core.store.escalations import Escalations
-from pandora_core.store.job_rows import NewJob
+from pandora_core.store.job_rows import JobFilter, NewJob
 from pandora_core.store.jobs import Jobs
+from pandora_core.store.maintenance import Retention, retain
+from pandora_core.store.operator import Operator
 from pandora_core.store.reader import Reader
-from pandora_core.store.rows import WAITING, Escalation
+from pandora_core.store.rows import WAITING, EngineStatus, Escalation
 from pandora_core.store.store import Store
 from pandora_core.store.writer import Batch, Writer
 
@@ -40,7 +42,14 @@ def escalation(key: str = "k", **more: object) -> Escalation:
 
 
 def alert(number: str, risk: float) -> Alert:
-    return Alert(number, EntityRef("host", "ws"), Severity.of_risk(risk), risk, "t", 1, 1, (), ("d",))
+    return Alert(number, EntityRef("host", "ws"), Severity.of_risk(risk), risk, "t", 1, 1, (), (f"of {number}",))
+
+
+def told(heartbeat_us: int) -> EngineStatus:
+    return EngineStatus(
+        pid=1, host="h", version="0", state="live", started_at_us=0, heartbeat_us=heartbeat_us, watermark_us=0,
+        last_event_id=0, events_per_s=0.0, backlog_bytes=0, lag_s=0.0,
+    )  # fmt: skip
 
 
 def test_what_is_begun_twice_becomes_one_job(desk: Escalations, store: Store) -> None:
@@ -134,3 +143,42 @@ def test_an_alert_in_full_has_its_newest_escalation(desk: Escalations, store: St
     newest = Reader(store).alert("A-1").escalation
     assert newest is not None
     assert newest.key == "l"
+
+
+def test_retention_takes_what_is_old_and_done_with_its_job_and_leaves_the_rest(
+    desk: Escalations, store: Store
+) -> None:
+    alerts = [alert(number, 90) for number in ("A-closed", "A-open", "A-young", "A-waits")]
+    Writer(store).commit(Batch(alerts=alerts, status=told(NOW)))
+    old = NOW - 48 * HOUR_US
+    begun = {"A-closed": old, "A-open": old, "A-young": NOW, "A-waits": old}
+    for number, at_us in begun.items():
+        desk.begin(escalation(number, alert_id=number, begun_at_us=at_us), NEW)
+    jobs = Jobs(store)
+    for waiting in desk.waiting():
+        if waiting.key != "A-waits":
+            desk.end(waiting, LATE, at_us=NOW, is_good=None)
+            jobs.cancel([waiting.job_id or ""], actor="ann", at_us=NOW)
+    operator = Operator(store, "ann", "soc-1")
+    for number in ("A-closed", "A-young", "A-waits"):
+        operator.act(number, ActionKind.CLOSE, at_us=NOW)
+    day = Retention(max_age_us=24 * HOUR_US, max_bytes=None)
+    assert retain(store, day) == 1
+    assert retain(store, day) == 0
+    assert {each.key for each in desk.since(0)} == {"A-open", "A-young", "A-waits"}
+    assert len(jobs.find(JobFilter(), now_us=NOW)) == 3
+
+
+def test_retention_follows_an_alert_into_what_it_became_and_leaves_jobs_of_people(
+    desk: Escalations, store: Store
+) -> None:
+    Writer(store).commit(Batch(alerts=[alert("A-2", 80)], gone_alerts={"A-1": "A-2"}, status=told(NOW)))
+    jobs = Jobs(store)
+    job = jobs.submit(NEW, actor="ann", host="here", at_us=0)
+    jobs.cancel([job.id], actor="ann", at_us=1)
+    desk.refuse(escalation(begun_at_us=0, job_id=job.id), LATE)
+    hour = Retention(max_age_us=HOUR_US, max_bytes=None)
+    assert retain(store, hour) == 0
+    Operator(store, "ann", "soc-1").act("A-2", ActionKind.CLOSE, at_us=NOW)
+    assert retain(store, hour) == 1
+    assert jobs.get(job.id).actor == "ann"

@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 from escalating import Scene, flow
 
+from pandora_core.model import ActionKind, Verdict
 from pandora_core.store.escalations import Escalations
+from pandora_core.store.operator import Operator
 from pandora_core.store.sqlite import FILE_NAME
 from pandora_core.store.store import Store
 
@@ -70,6 +72,26 @@ def test_a_model_is_trained_used_and_switched_off(labelled: Path, tmp_path: Path
     assert made["model"] in told
     assert "not validated" in told
     assert "consent to IBM not given" in told
+
+
+def test_what_operators_said_of_alerts_is_learnt_from_beside_a_file(labelled: Path, tmp_path: Path) -> None:
+    scene = Scene(tmp_path, use=False)
+    alert = scene.alert(*(flow(second) for second in range(5)))
+    Operator(scene.store, "ann", "soc-1").act(alert.id, ActionKind.VERDICT, Verdict.BENIGN, at_us=1)
+    scene.store.close()
+    alone = pandora(tmp_path, "quantum", "tier", "train", "--dataset", str(labelled), "--json")
+    both = pandora(
+        tmp_path, "quantum", "tier", "train", "--dataset", str(labelled), "--dataset", "verdicts", "--json"
+    )
+    assert both["about"]["dataset"] == "labelled.binetflow and verdicts"
+    assert both["about"]["dataset_sha256"] != alone["about"]["dataset_sha256"]
+    assert both["model"] != alone["model"]
+
+
+def test_verdicts_alone_are_too_few_until_there_are_some(tmp_path: Path) -> None:
+    Scene(tmp_path, use=False).store.close()
+    told = pandora(tmp_path, "quantum", "tier", "train", "--dataset", "verdicts", code=1)
+    assert "no alert with a verdict shows a flow" in told
 
 
 def test_a_model_that_is_not_there_is_not_used(tmp_path: Path) -> None:

@@ -114,13 +114,13 @@ def test_the_tier_stands_in_four_lines_with_both_gates(width: int) -> None:
 
 
 def test_the_tier_says_budget_breakers_gates_and_who_screens() -> None:
-    told = text(tier(standing(), 160))
+    told = text(tier(standing(novel=1, withheld=1_200), 160))
     assert "3 of 20 this hour, 1 waited for" in told
     assert "aer closed" in told
     assert "ibm open until 14:34:00" in told
     assert "off: -4.4 points, -6.8 to -2.0 on 8 validation divisions" in told
     assert "on: +10.0 points, +5.0 to +15.0" in told
-    assert "novelty    on: RBF gamma=1" in told
+    assert "novelty    on: RBF gamma=1; 1 flow told of, 1,200 withheld over budget" in told
 
 
 def test_without_a_model_there_is_nothing_to_say_of_the_tier() -> None:

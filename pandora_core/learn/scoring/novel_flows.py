@@ -78,6 +78,7 @@ class _Memory(msgspec.Struct):
 
     model: str = ""
     told_us: list[int] = []
+    told: int = 0
     withheld: int = 0
 
 
@@ -102,6 +103,11 @@ class NovelFlows(SessionBehaviour):
         self.tables = (self._novel,)
 
     @property
+    def told(self) -> int:
+        """Flows that were novel and are told of, by this model of the tier."""
+        return self._past.told
+
+    @property
     def withheld(self) -> int:
         """Flows that were novel and not told, for the day's budget was spent."""
         return self._past.withheld
@@ -113,6 +119,7 @@ class NovelFlows(SessionBehaviour):
             return False
         self._model, before = number, self._screen
         self._screen = self._opened(number)
+        self._past.told = self._past.withheld = 0
         return (before is None) != (self._screen is None) or self._screen is not None
 
     def look(self, origins: Sequence[Origin], block: FlowBlock, is_open: Flags) -> None:
@@ -147,8 +154,10 @@ class NovelFlows(SessionBehaviour):
             session.quantum, session.control, session.port = novelty.quantum, novelty.control, origin.port
         session.remember(origin.event_id, origin.at_us)
         if session.fired_event_id:
+            self._past.told += 1
             self._novel.mark(key, session)
         elif self._is_within_budget(origin.at_us):
+            self._past.told += 1
             self._novel.fire(key, session, origin.event_id, origin.at_us, NAME, *key, session.first_us)
 
     def _is_within_budget(self, at_us: int) -> bool:
