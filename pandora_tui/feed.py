@@ -32,7 +32,7 @@ from pandora_tui.style import duration_text
 
 if TYPE_CHECKING:  # imported on the bridge's thread, after the first paint; sqlalchemy, after the first news
     from pandora_core.detect.incidents.joining import Incident
-    from pandora_core.quantum.jobs.work import Work
+    from pandora_core.quantum.jobs.work import RunOptions, Work
     from pandora_core.store.changes import ChangeReader
     from pandora_core.store.job_rows import Job
     from pandora_core.store.jobs import Jobs
@@ -271,24 +271,27 @@ class Feed:
         """How the flows drifted from what a model is used to, oldest first."""
         return self._reading().drifts(model)
 
-    def submit_job(self, file: str, kind: str, backend: str, shots: str) -> Job:
-        """Put a job into the queue, as ``pandora jobs submit`` does.
+    def submit_job(
+        self, file: str, kind: str, backend: str, shots: str, level: str, mitigation: str, mode: str
+    ) -> Job:
+        """Put a job into the queue, as ``pandora jobs submit`` does; all as a person wrote it.
 
         Raises:
             ConfigError: the file cannot be read, or nothing can run it.
             RefusedError: it would take more memory than workers may have.
         """
-        from pandora_core.quantum.jobs.work import work_of
+        from pandora_core.quantum.jobs.work import RunOptions, work_of
 
-        path = Path(file.strip()).expanduser()
+        path = Path(file).expanduser()
         try:
             text = path.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"cannot be read: {error}", where=str(path)) from error
-        return self.submit_work(work_of(kind.strip(), text), backend.strip(), path.stem, int(shots))
+        options = RunOptions(shots=int(shots), level=int(level), mitigation=mitigation, mode=mode)
+        return self.submit_work(work_of(kind, text), backend, path.stem, options)
 
-    def submit_work(self, work: Work, backend: str, label: str, shots: int = 4096) -> Job:
-        """Put work into the queue of jobs.
+    def submit_work(self, work: Work, backend: str, label: str, options: RunOptions | None = None) -> Job:
+        """Put work into the queue of jobs; without options with 4,096 shots.
 
         Raises:
             ConfigError: nothing can run it.
@@ -297,7 +300,7 @@ class Feed:
         from pandora_core import bootstrap, jobdesk
         from pandora_core.quantum.jobs.work import Payload, RunOptions
 
-        payload = Payload(work, RunOptions(shots=shots), backend)
+        payload = Payload(work, options or RunOptions(shots=4096), backend)
         new = jobdesk.prepared(bootstrap.settings_of(self.data), payload, label=label)
         return jobdesk.submit(self._job_queue(), new)
 

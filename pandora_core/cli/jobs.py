@@ -14,12 +14,20 @@ from pandora_core.cli import job_shapes
 from pandora_core.cli.output import emit, json_option, plain, say, table
 from pandora_core.errors import ConfigError, NotFoundError, PandoraError
 from pandora_core.model import iso
-from pandora_core.store.job_rows import DEFAULT_PRIORITY, VAULT_LOCKED, Job, JobFilter, JobState
+from pandora_core.store.job_rows import (
+    DEFAULT_PRIORITY,
+    KINDS,
+    MITIGATIONS,
+    MODES,
+    VAULT_LOCKED,
+    Job,
+    JobFilter,
+    JobState,
+)
 
 if TYPE_CHECKING:
     from pandora_core.store.jobs import Jobs
 
-KINDS = ("circuit", "kernel", "vqc", "walk", "qaoa")
 _BARS = 40
 
 
@@ -78,10 +86,11 @@ def show(data: Path | None, job_id: str, as_json: bool) -> None:
 @click.option("--shots", type=int, default=1024, show_default=True, help="0: exact chances (statevector).")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--level", type=click.IntRange(0, 3), default=1, show_default=True, help="Of the transpiler.")
-@click.option("--mitigation", default="none", show_default=True, help="none, readout, zne, trex or trex+zne.")
+@click.option("--mitigation", type=click.Choice(MITIGATIONS), default="none", show_default=True,
+              help="readout and zne on Aer; trex and trex+zne on IBM's machines and local.")  # fmt: skip
 @click.option("--dynamical-decoupling", is_flag=True, help="On IBM's machines.")
 @click.option("--twirling", is_flag=True, help="Of gates, on IBM's machines.")
-@click.option("--mode", default="job", show_default=True, help="On IBM's machines: job, session or batch.")
+@click.option("--mode", type=click.Choice(MODES), default="job", show_default=True, help="On IBM's machines.")
 @click.option("--calibration", type=click.Path(path_type=Path, dir_okay=False), help="For aer:calibration.")
 @click.option("--priority", type=click.IntRange(0, 9), default=DEFAULT_PRIORITY, show_default=True)
 @click.option("--label", default="", help="What lists call it.")

@@ -21,6 +21,12 @@ NO_ENGINE = "no engine"
 VAULT_LOCKED = "vault locked"
 AIR_GAPPED = "air-gapped"
 
+KINDS = ("circuit", "kernel", "vqc", "walk", "qaoa")
+MITIGATIONS = ("none", "readout", "zne", "trex", "trex+zne")
+MODES = ("job", "session", "batch")
+LEVELS = (0, 1, 2, 3)
+"""Of the transpiler."""
+
 DEFAULT_PRIORITY = 5
 """Of 0 to 9; higher goes first, and among equals the older one."""
 

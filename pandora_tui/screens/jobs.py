@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -9,7 +10,7 @@ from textual.binding import BindingType
 from textual.containers import Container
 
 from pandora_core.errors import ConfigError
-from pandora_core.store.job_rows import Job, JobFilter
+from pandora_core.store.job_rows import KINDS, LEVELS, MITIGATIONS, MODES, Job, JobFilter
 from pandora_tui.asking import Newest
 from pandora_tui.bridge import reason_of
 from pandora_tui.commands import bindings
@@ -32,9 +33,12 @@ TIER_S = 5.0
 
 _SUBMIT = (
     Blank("file", "file: OpenQASM 3, or JSON of another kind"),
-    Blank("kind", "kind: circuit, kernel, vqc, walk or qaoa", "circuit"),
-    Blank("backend", "backend: aer, statevector, aer:fake-… or ibm", "aer"),
+    Blank("kind", f"kind: {', '.join(KINDS)}", "circuit"),
+    Blank("backend", "backend: aer, statevector, aer:FakeManilaV2, ibm, …", "aer"),
     Blank("shots", "shots", "1024"),
+    Blank("level", "transpiler level: 0 to 3", "1"),
+    Blank("mitigation", f"mitigation: {', '.join(MITIGATIONS)}", "none"),
+    Blank("mode", f"on IBM's machines: {', '.join(MODES)}", "job"),
 )
 
 
@@ -176,7 +180,10 @@ class JobsScreen(PandoraScreen):
 
     def _submit(self, values: dict[str, str] | None) -> None:
         if values is not None:
-            self.ask(lambda: self.feed.submit_job(**values), self._say_submitted)
+            self.ask(
+                lambda: self.feed.submit_job(**{name: value.strip() for name, value in values.items()}),
+                self._say_submitted,
+            )
 
     def _say_submitted(self, job: Job) -> None:
         self.notify(f"{job.id} {job.state.value} {job.reason}".rstrip(), timeout=4)
@@ -209,9 +216,15 @@ class JobsScreen(PandoraScreen):
 
 
 def _complaint(values: dict[str, str]) -> str:
-    if not values["file"].strip():
+    given = {name: value.strip() for name, value in values.items()}
+    if not given["file"]:
         return "a job wants a file"
-    return "" if values["shots"].strip().isdigit() else "shots: a number; 0 asks a statevector for exact chances"
+    if not Path(given["file"]).expanduser().is_file():
+        return "there is no such file"
+    if not given["shots"].isdigit():
+        return "shots: a number; 0 asks a statevector for exact chances"
+    known = {"kind": KINDS, "level": tuple(map(str, LEVELS)), "mitigation": MITIGATIONS, "mode": MODES}
+    return next((f"{name}: {', '.join(some)}" for name, some in known.items() if given[name] not in some), "")
 
 
 def _wrong_filter(text: str) -> str:

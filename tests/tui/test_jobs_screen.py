@@ -9,7 +9,7 @@ import pytest
 from textual.pilot import Pilot
 
 from pandora_core.model import SECOND_US
-from pandora_core.quantum.jobs.work import CircuitWork, JobResult, Payload, RunOptions, encode, new_job
+from pandora_core.quantum.jobs.work import CircuitWork, JobResult, Payload, RunOptions, encode, new_job, payload_of
 from pandora_core.store.job_rows import Identity, JobFacts, JobState
 from pandora_core.store.jobs import Jobs
 from pandora_core.store.sqlite import FILE_NAME
@@ -112,10 +112,26 @@ async def test_a_circuit_is_submitted_from_a_file(app: PandoraApp, jobs: Jobs, t
     (tmp_path / "bell.qasm").write_text(QASM)
     async with app.run_test(size=NORMAL) as pilot:
         await sees(pilot, "No quantum jobs yet")
-        await pilot.press("s", *str(tmp_path / "missing.qasm"), "enter", "enter", "enter", "enter")
-        await until(pilot, lambda: any("cannot be read" in note.message for note in app._notifications))
-        await pilot.press("s", *str(tmp_path / "bell.qasm"), "enter", "enter", "enter", "enter")
+        await pilot.press("s", *str(tmp_path / "bell.qasm"), *["enter"] * 7)
         await sees(pilot, "QUEUED", "bell", "2 qubits, 1,024 shots")
+
+
+async def test_mitigation_mode_and_level_are_asked_for_and_what_is_wrong_keeps_the_form(
+    app: PandoraApp, jobs: Jobs, tmp_path: Path
+) -> None:
+    (tmp_path / "bell.qasm").write_text(QASM)
+    async with app.run_test(size=NORMAL) as pilot:
+        await sees(pilot, "No quantum jobs yet")
+        await pilot.press("s", *str(tmp_path / "bell.qas"), *["enter"] * 7)
+        await sees(pilot, "there is no such file")
+        await pilot.press(*["shift+tab"] * 6, "end", "m", *["enter"] * 4, "backspace", "4", *["enter"] * 3)
+        await sees(pilot, "level: 0, 1, 2, 3")
+        await pilot.press("shift+tab", "shift+tab", "backspace", "3", "enter", *["backspace"] * 4, *"zne", "enter")
+        await pilot.press(*["backspace"] * 3, *"batch", "enter")
+        await sees(pilot, "QUEUED", "bell")
+    (job,) = jobs.open_jobs()
+    options = payload_of(jobs.payload(job.id)).options
+    assert (options.level, options.mitigation, options.mode) == (3, "zne", "batch")
 
 
 async def test_jobs_are_filtered_and_a_wrong_filter_is_explained(app: PandoraApp, jobs: Jobs) -> None:

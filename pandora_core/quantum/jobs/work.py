@@ -17,13 +17,18 @@ from pandora_core.quantum.models.featuremaps import FeatureMap
 from pandora_core.quantum.models.states import MAX_QUBITS
 from pandora_core.quantum.models.vqc import Vqc
 from pandora_core.quantum.plans.optimise import EXACT_LIMIT
-from pandora_core.store.job_rows import DEFAULT_PRIORITY, JobFacts, JobState, NewJob
+from pandora_core.store.job_rows import (
+    DEFAULT_PRIORITY,
+    KINDS,
+    MITIGATIONS,
+    MODES,
+    JobFacts,
+    JobState,
+    NewJob,
+)
 
-KINDS = ("circuit", "kernel", "vqc", "walk", "qaoa")
-MITIGATIONS = ("none", "readout", "zne", "trex", "trex+zne")
 IBM_MITIGATIONS = ("none", "trex", "trex+zne")
 """Those that a machine's own primitives do."""
-MODES = ("job", "session", "batch")
 MAX_CIRCUITS = 2_000
 MAX_SHOTS = 1_000_000
 _BASE_BYTES = 300 << 20
