@@ -133,7 +133,7 @@ class _Judged(NamedTuple):
             count -= type(run.decoded[place]) is Event
             if not count:
                 text = run.texts[place]
-                line = zlib.compress(text) if isinstance(text, bytes) else b""
+                line = _packed(text) if isinstance(text, bytes) else b""
                 return RawLine(number, self.path, run.first_number + place, line)
         return None
 
@@ -332,7 +332,7 @@ class Engine:
         ):
             found = self._journal.read_back(file_id, position, length)
             if found is not None:
-                batch.raw_lines.append(RawLine(number, found[0], line_number, zlib.compress(found[1])))
+                batch.raw_lines.append(RawLine(number, found[0], line_number, _packed(found[1])))
 
     def _new_actions(self) -> list[Action]:
         actions = self._reader.actions(self._actions_seen)
@@ -417,6 +417,13 @@ class Engine:
     def _lag_s(self) -> float:
         """How long the backlog will take at the present rate, at some 200 bytes a line."""
         return self._backlog_bytes / (_LINE_BYTES * self._rate) if self._backlog_bytes and self._rate else 0.0
+
+
+def _packed(line: bytes) -> bytes:
+    """Compressed with a window no larger than the line: to clear the usual one costs more than a short line does."""
+    bits = min(15, max(9, len(line).bit_length()))
+    packer = zlib.compressobj(wbits=bits, memLevel=bits - 7)
+    return packer.compress(line) + packer.flush()
 
 
 def _bad_line(run: Run, place: int, file_id: int, bad: BadLine) -> BadLineRow:
