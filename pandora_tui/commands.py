@@ -69,6 +69,7 @@ SORT_NAMES = ("risk", "newest", "entity", "state")
 ALERT = ("threats", "alert")
 VAULT = ("vault",)
 NETWORK = ("network",)
+NODE_MODES = ("hosts", "users", "services", "all")
 OVERLAYS = ("alert", "incident", "job", "events", "audit", "slots")
 
 COMMANDS: tuple[Command, ...] = (
@@ -109,8 +110,10 @@ COMMANDS: tuple[Command, ...] = (
     Command("search", ("slash",), "search", "Search other events", ("events",), "screen.search", rank=2),
     Command("back", ("escape",), "back", "Back to the list", OVERLAYS, "screen.back", rank=1),
     Command("next move", ("tab",), "next move", "Go to the next ranked move", NETWORK, "screen.next_move", rank=2),
-    Command("locate", ("slash",), "find", "Find a host", NETWORK, "screen.locate", 3, "HOST"),
-    Command("only", ("f",), "only", "Only log-ons of an account or a kind", NETWORK, "screen.only", 7, "WORDS"),
+    Command("locate", ("slash",), "find", "Find a host, user or service", NETWORK, "screen.locate", 3, "HOST"),
+    Command("only", ("f",), "only", "Only an account, a kind or a service", NETWORK, "screen.only", 7, "WORDS"),
+    Command("nodes", ("n",), "nodes", "Users, services as nodes", NETWORK, "screen.nodes", 8, "WHICH", NODE_MODES),
+    Command("ties", ("i",), "ties", "What joins the host, user or service to others", NETWORK, "screen.ties", rank=7),
     Command("walk", ("w",), "walk", "One step of the walks from the host", NETWORK, "screen.walk_step", rank=3),
     Command("play", ("W",), "play", "Let the walks go on by themselves", NETWORK, "screen.walk_play", rank=7),
     Command("pause", ("space",), "pause", "Hold the walks", NETWORK, "screen.walk_pause", rank=8),
@@ -118,6 +121,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("paths", ("p",), "paths", "Ways from the host to what must not fall", NETWORK, "screen.paths", rank=5),
     Command("circuit", ("c",), "circuit", "The walk as a quantum job", NETWORK, "screen.circuit", 8, "BACKEND"),
     Command("contain", ("k",), "contain", "What to cut if the host fell", NETWORK, "screen.contain", rank=4),
+    Command("checklist", ("e",), "checklist", "Write the plan to a file", NETWORK, "screen.checklist", 9, "PATH"),
     Command("earlier", ("t",), "earlier", "The graph a day earlier", NETWORK, "screen.time(-1)", rank=5),
     Command("later", ("T",), "later", "The graph a day later, until now", NETWORK, "screen.time(1)", rank=8),
     Command("when", (), "when", "The graph as it was at a time", NETWORK, "screen.when", 0, "TIME"),

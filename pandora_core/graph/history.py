@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -101,12 +101,21 @@ class Tally:
         return bisect_right(self._days.get(key, ()), day)
 
 
-class History:
-    """All moves of a moment, and the tallies from which each is judged; flows are no part of it."""
+Way = tuple[str, str, str]
+"""Source, target and account."""
 
-    def __init__(self, moment: Moment) -> None:
+
+class History:
+    """All moves of a moment, and the tallies from which each is judged; flows are no part of it.
+
+    What was done along the ways in ``suspected`` is no precedent: who came once is not at home the second time.
+    """
+
+    def __init__(
+        self, moment: Moment, suspected: Collection[Way] = (), moves: tuple[Move, ...] | None = None
+    ) -> None:
         self.moment = moment
-        self.moves = moves_of(moment)
+        self.moves = moves_of(moment) if moves is None else moves
         self.targets_of, self.sources_of, self.users_at = Tally(), Tally(), Tally()
         self.targets_by, self.hosts_by, self.users_to = Tally(), Tally(), Tally()
         self.ways_by, self.rights_by, self.actions_by, self.visits = Tally(), Tally(), Tally(), Tally()
@@ -116,10 +125,15 @@ class History:
         self.credentials: dict[tuple[str, str], int] = {}
         self._rights_on: set[tuple[str, int]] = set()
         for move in self.moves:
-            self._add(move)
+            self.first_uses[move.source, move.target].append((move.first_us, move.user))
+            if move.is_elevated:
+                self._rights_on.update((move.target, hour // _HOURS_A_DAY) for hour in move.hours)
+            if way_of(move) not in suspected:
+                self._add(move)
         edges = [edge for edge in moment.edges if edge.kind not in FLOWS]
         for edge in edges:
-            self._add_edge(edge)
+            if way_of(edge) not in suspected:
+                self._add_edge(edge)
         first: dict[str, int] = {}
         for edge in edges:
             for host in (edge.source, edge.target):
@@ -141,12 +155,10 @@ class History:
         self.targets_by.add(move.user, move.target, move.day, days)
         self.hosts_by.add(move.user, move.source, move.day, days)
         self.users_to.add(move.target, move.user, move.day, days)
-        self.first_uses[move.source, move.target].append((move.first_us, move.user))
         path = f"{move.source}\0{move.target}"
         self.ways_by.add(move.user, path, move.day)
         if move.is_elevated:
             self.rights_by.add(move.user, path, move.day)
-            self._rights_on.update((move.target, day) for day in days)
         if move.actions or is_control(move):
             self.actions_by.add(move.user, path, move.day)
 
@@ -161,6 +173,10 @@ class History:
         if edge.kind in (NEW_CREDENTIALS, EXPLICIT):
             key = (edge.target if edge.kind == NEW_CREDENTIALS else edge.source, edge.user)
             self.credentials[key] = min(edge.first_us, self.credentials.get(key, edge.first_us))
+
+    def without(self, suspected: Collection[Way]) -> History:
+        """The same moves, with nothing learnt from some of them."""
+        return History(self.moment, suspected, self.moves)
 
     def has_days_before(self, day: int) -> bool:
         """Whether anything was watched before a day."""
@@ -186,6 +202,11 @@ class History:
         return frozenset(
             other for other in near if other != user and any(self.targets_by.met(other, t, day) for t in known)
         )
+
+
+def way_of(one: Move | GraphEdge) -> Way:
+    """What tells a move from others."""
+    return one.source, one.target, one.user
 
 
 def moves_of(moment: Moment) -> tuple[Move, ...]:

@@ -57,6 +57,20 @@ def layout(
     return {host: Position(float(x), float(y)) for host, (x, y) in zip(hosts, clipped, strict=True)}
 
 
+def beside(hosts: Sequence[Sequence[Position]], names: Sequence[str], distance: float = 0.02) -> list[Position]:
+    """Where accounts and services stand: amid the hosts that each is tied to, a little aside by its name.
+
+    Hosts are not moved by them, so that showing them changes nothing else of the picture.
+    """
+    found = []
+    for near, name in zip(hosts, names, strict=True):
+        angle = (zlib.crc32(name.encode()) % 360) * math.pi / 180
+        x, y = (sum(place[axis] for place in near) / max(len(near), 1) for axis in (0, 1))
+        x, y = x + distance * math.cos(angle), y + distance * math.sin(angle)
+        found.append(Position(min(max(x, 0.0), 1.0), min(max(y, 0.0), 1.0)))
+    return found
+
+
 def _depth(size: int, rows: NDArray[np.int32], columns: NDArray[np.int32]) -> Points:
     """0 for a host that only logs on to others, 1 for one that is only logged on to; a half where neither is so."""
     out, into = np.bincount(rows, minlength=size), np.bincount(columns, minlength=size)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -14,11 +12,11 @@ import numpy as np
 import scipy.sparse as sp
 
 from pandora_core.detect.addresses import is_address
-from pandora_core.detect.names import Names, place_of
-from pandora_core.graph.reading import AT_HOST, FLOWS, MACHINE, PERSONAL, service_of
+from pandora_core.detect.names import Names
+from pandora_core.graph.holders import Holders, Sighting
+from pandora_core.graph.reading import AT_HOST, FLOWS, PERSONAL, service_of
 from pandora_core.model import DAY_US, HOUR_US
 
-_HOURS_BELIEVED = 24
 HALF_LIFE_US = 7 * DAY_US
 """In which time the weight of a use halves."""
 
@@ -29,19 +27,6 @@ class Told(NamedTuple):
     at_us: int
     what: str
     within_us: int
-
-
-class Sighting(NamedTuple):
-    """An edge between places, as the incremental graph keeps it: how often it was used in each hour since 1970."""
-
-    kind: str
-    source: str
-    target: str
-    user: str
-    first_us: int
-    last_us: int
-    elevated_us: int
-    hours: Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,45 +110,6 @@ def moment_of(
         controllers=frozenset(holders.host(place, end_us) for place in controllers),
         told={host: list_ for host, list_ in actions.items() if list_},
     )
-
-
-class Holders:
-    """Who had which place when: as the hosts' names say, else by the machine accounts that came from an address.
-
-    A machine's account is used at least every few hours. The one that was used alone in an hour, or in the hour next
-    to it within a day, had the address then; of several at once, as behind a translator, none is believed.
-    """
-
-    def __init__(self, names: Names, sightings: Iterable[Sighting]) -> None:
-        self._names = names
-        self._machines: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
-        for sighting in sightings:
-            if sighting.kind == MACHINE and is_address(sighting.source) and sighting.user:
-                for hour in sighting.hours:
-                    self._machines[sighting.source][hour].add(place_of(sighting.user))
-        self._hours = {address: sorted(hours) for address, hours in self._machines.items()}
-        self._known: dict[tuple[str, int], str] = {}
-
-    def host(self, place: str, at_us: int) -> str:
-        """The name of the host at a place; the address itself if no host is known."""
-        if not place:
-            return ""
-        key = (place, at_us // HOUR_US if is_address(place) else 0)
-        found = self._known.get(key)
-        if found is None:
-            entity = self._names.entity_at(place, at_us)
-            found = entity.name if entity.kind == "host" else self._by_machine(place, at_us // HOUR_US)
-            self._known[key] = found
-        return found
-
-    def _by_machine(self, address: str, hour: int) -> str:
-        hours = self._hours.get(address, ())
-        place = bisect_right(hours, hour)
-        near = [known for known in hours[max(place - 1, 0) : place + 1] if abs(known - hour) <= _HOURS_BELIEVED]
-        if not near:
-            return address
-        machines = self._machines[address][min(near, key=lambda known: (abs(known - hour), known))]
-        return self._names.spelled(next(iter(machines))) if len(machines) == 1 else address
 
 
 class _Part(NamedTuple):

@@ -15,7 +15,8 @@ import msgspec
 from pandora_core.detect.names import Names, machine_of, place_of, user_name
 from pandora_core.detect.paths import target_of
 from pandora_core.detect.recent import Recent
-from pandora_core.graph.moment import Moment, Sighting, Told, moment_of
+from pandora_core.graph.holders import Sighting
+from pandora_core.graph.moment import Moment, Told, moment_of
 from pandora_core.graph.reading import (
     FLOWS,
     NETWORK,

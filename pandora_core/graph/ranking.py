@@ -18,7 +18,7 @@ from pandora_core.detect.words import amount
 from pandora_core.graph.chains import Chain, chains_of
 from pandora_core.graph.closeness import Closeness, Contest, Walks, contest_of
 from pandora_core.graph.evidence import MAX_BITS, OVERLAP, Part, parts_of
-from pandora_core.graph.history import History, Move
+from pandora_core.graph.history import History, Move, way_of
 from pandora_core.graph.moment import Moment
 from pandora_core.graph.pagerank import RandomWalk, UndirectedWalk
 
@@ -91,8 +91,7 @@ def rank(moment: Moment, walks: Walks = CLASSICAL, standings: Walks = PAGERANK, 
     """Ranks the moves of a moment that were first seen after ``since_us``, with all before as their history."""
     history = History(moment)
     contest = contest_of(history, walks)
-    parts = [parts_of(history, move) for move in history.moves]
-    bits = [total_of(list_) for list_ in parts]
+    parts, bits = _judged(history)
     walked = _walked(history, parts, bits, walks, contest, since_us)
     for number, (part, _) in walked.items():
         parts[number] = _sorted((*parts[number], part)) if part.bits >= LEAST_WALK_BITS else parts[number]
@@ -115,6 +114,22 @@ def rank(moment: Moment, walks: Walks = CLASSICAL, standings: Walks = PAGERANK, 
 def total_of(parts: Iterable[Part]) -> float:
     """Bits in all, to a tenth; never below zero."""
     return max(round(sum(part.bits for part in parts), 1), 0.0)
+
+
+def _judged(history: History) -> tuple[list[tuple[Part, ...]], list[float]]:
+    """Each move's parts and bits. Of chains that stand out nothing is learnt: a second intruder is no less unusual
+    for coming after the first."""
+    parts = [parts_of(history, move) for move in history.moves]
+    bits = [total_of(list_) for list_ in parts]
+    hops = [move for chain in chains_of(history.moves, bits) for move in chain.moves]
+    if not hops:
+        return parts, bits
+    first_day, learnt = min(move.day for move in hops), history.without({way_of(move) for move in hops})
+    for number, move in enumerate(history.moves):
+        if move.day > first_day:
+            parts[number] = parts_of(learnt, move)
+            bits[number] = total_of(parts[number])
+    return parts, bits
 
 
 def _walked(

@@ -1,14 +1,10 @@
-"""Owns the Network screen: the graph of log-ons, its ranked moves, walks step by step, blast radius and plans.
-
-The graph is read, ranked and laid out by an errand; the screen's thread only draws what is in view. The module is
-longer than others because every key of the screen is answered here, each in a few lines.
-"""
+"""Owns the Network screen: the graph of log-ons, its ranked moves, and where, when and at what of it one looks."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -17,34 +13,27 @@ from textual.containers import Container, Vertical
 from pandora_core.model import DAY_US, from_iso
 from pandora_tui import network_lines
 from pandora_tui.bridge import reason_of
-from pandora_tui.commands import bindings
+from pandora_tui.commands import NODE_MODES, bindings
 from pandora_tui.messages import Status, Update
-from pandora_tui.screens.base import PandoraScreen
 from pandora_tui.screens.idle import say_idle
-from pandora_tui.surveyor import Surveyor, blast, circuit, only, paths, plans, spread
-from pandora_tui.terminal import is_link_slow
+from pandora_tui.screens.network_node import NodeScreen
+from pandora_tui.survey.sights import Look, label_of
+from pandora_tui.survey.surveyor import Surveyor
 from pandora_tui.widgets.dialogs import TextDialog
 from pandora_tui.widgets.empty import EmptyState
 from pandora_tui.widgets.graph_canvas import GraphCanvas
 from pandora_tui.widgets.lines import Line, Lines
 
 if TYPE_CHECKING:
-    from pandora_core.graph.paths import Route
-    from pandora_core.quantum.plans.containing import Proposals
-    from pandora_core.quantum.walks.spreading import Spread
-    from pandora_core.store.job_rows import Job
-    from pandora_tui.surveyor import Picture
-
-T = TypeVar("T")
+    from pandora_tui.survey.sights import Picture
 
 CALM_S = 10.0
 """How often the graph is made anew while log-ons come in; but in no more than a tenth of the time."""
 
-FRAME_S = 0.4
 _PAN = 0.2
 
 
-class NetworkScreen(PandoraScreen):
+class NetworkScreen(NodeScreen):
     """Canvas and words, beside or above the ranked moves."""
 
     PLACE: ClassVar[str] = "network"
@@ -66,17 +55,8 @@ class NetworkScreen(PandoraScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._surveyor: Surveyor | None = None
-        self._picture: Picture | None = None
-        self._whole: Picture | None = None
-        self._words = ""
+        self._look = Look()
         self._at_us: int | None = None
-        self._move = -1
-        self._host = ""
-        self._spread: Spread | None = None
-        self._frame = 0
-        self._is_playing = False
-        self._told: Callable[[int, int], Sequence[Line]] | None = None
         self._is_stale, self._is_busy, self._is_asked_again = True, False, False
         self._begun_s = self._rest_until_s = 0.0
         self._wanted = ""
@@ -91,9 +71,9 @@ class NetworkScreen(PandoraScreen):
             yield Lines(self._told_lines, id="told")
 
     def on_mount(self) -> None:
+        super().on_mount()
         self._show_empty()
         self.set_interval(CALM_S, self._catch_up_calmly)
-        self.set_interval(FRAME_S, self._play)
 
     def on_unmount(self) -> None:
         if self._surveyor is not None:
@@ -109,7 +89,7 @@ class NetworkScreen(PandoraScreen):
     def receive(self, update: Update) -> None:
         """New events may hold log-ons; the graph is looked at again in its own time."""
         self._is_stale = True
-        if self._picture is None:
+        if self._picture is None and not self._problem:
             self._catch_up()
 
     def show_status(self, status: Status) -> None:
@@ -142,8 +122,16 @@ class NetworkScreen(PandoraScreen):
         if words:
             self._limit(words)
             return
-        dialog = TextDialog("Only log-ons of", text=self._words, placeholder="an account, a kind: anna ssh")
+        dialog = TextDialog("Only log-ons of", text=self._look.words, placeholder="an account, a kind: anna ssh")
         self.app.push_screen(dialog, lambda text: self._limit(text.strip()) if text is not None else None)
+
+    def action_nodes(self, mode: str = "") -> None:
+        """Draw users or services beside hosts: what was typed, else the next of the four."""
+        if mode and mode not in NODE_MODES:
+            self.notify(f"{mode!r} is none of {', '.join(NODE_MODES)}", severity="warning", timeout=6)
+            return
+        following = NODE_MODES[(NODE_MODES.index(self._look.nodes) + 1) % len(NODE_MODES)]
+        self._look_at(Look(self._look.words, mode or following))
 
     def action_next_move(self) -> None:
         count = len(self._picture.moves) if self._picture is not None else 0
@@ -155,7 +143,7 @@ class NetworkScreen(PandoraScreen):
         if self._picture is None or not 0 <= number < len(self._picture.moves):
             return
         self._clear()
-        self._move, self._host = number, self._picture.moves[number].move.source
+        self._move, self._host = number, self._picture.moves[number].source
         self._canvas.choose(self._host, move=number)
         self._redraw()
 
@@ -163,7 +151,7 @@ class NetworkScreen(PandoraScreen):
         """Back by a day, or forward until now."""
         if self._picture is None:
             return
-        at_us = (self._at_us or self._picture.moment.at_us) + days * DAY_US
+        at_us = (self._at_us or self._picture.at_us) + days * DAY_US
         self._go_to(None if days > 0 and at_us >= self._newest_us() else at_us)
 
     def action_when(self, text: str = "") -> None:
@@ -173,63 +161,15 @@ class NetworkScreen(PandoraScreen):
         except ValueError:
             self.notify(f"{text!r} is no time; for example 2026-03-27T13:06:56", severity="warning", timeout=6)
 
-    def action_walk_step(self) -> None:
-        """One step of the walks from the chosen host; the first shows where they begin."""
-        if self._spread is not None:
-            self._show_frame((self._frame + 1) % len(self._spread.times))
-            return
-        self._of_host(spread, self._begin_walk)
-
-    def action_walk_play(self) -> None:
-        self._is_playing = True
-        if self._spread is None:
-            self.action_walk_step()
-
-    def action_walk_pause(self) -> None:
-        self._is_playing = False
-
-    def action_blast(self) -> None:
-        """What falls with the chosen host, and when."""
-        self._of_host(blast, self._show_blast)
-
-    def action_paths(self) -> None:
-        """Likely routes from the chosen host to what must not fall."""
-        self._of_host(paths, self._show_paths)
-
-    def action_circuit(self, backend: str = "aer") -> None:
-        """Put the walk from the chosen host into the queue of jobs, as a circuit of at most sixteen hosts."""
-        picture, host = self._picture, self._host_or_say()
-        if picture is not None and host:
-            queue = self.feed.submit_work
-            self.ask(lambda: queue(circuit(picture, host), backend, f"walk from {host}"), self._say_queued)
-
-    def action_contain(self) -> None:
-        """What to cut if the chosen host has fallen, by every solver."""
-        self._of_host(plans, self._show_plans)
-
-    def action_clear(self) -> None:
-        """Back to the ranked moves."""
-        self._clear()
-        self._redraw()
-
     @property
     def picture(self) -> Picture | None:
         """What is drawn."""
         return self._picture
 
     @property
-    def host(self) -> str:
-        """The chosen host; empty if none is."""
-        return self._host
-
-    @property
-    def frame(self) -> int | None:
-        """Which step of the walks is shown, if any is."""
-        return self._frame if self._spread is not None else None
-
-    @property
-    def _canvas(self) -> GraphCanvas:
-        return self.query_one(GraphCanvas)
+    def surveyor_pid(self) -> int | None:
+        """The process that makes the graph, while there is one."""
+        return self._surveyor.pid if self._surveyor is not None else None
 
     def _catch_up_calmly(self) -> None:
         if time.monotonic() >= self._rest_until_s:
@@ -246,56 +186,63 @@ class NetworkScreen(PandoraScreen):
         if self._surveyor is None:
             self._surveyor = Surveyor(console.feed.data)
         self._is_stale, self._is_busy, self._begun_s = False, True, time.monotonic()
-        surveyor, at_us, before = self._surveyor, self._at_us, self._whole
-        console.errands.run(lambda: surveyor.survey(at_us, before), self._take, self._fail)
+        surveyor, at_us, look = self._surveyor, self._at_us, self._look
+        known = self._picture.number if self._picture is not None and not self._problem else 0
+        console.errands.run(
+            lambda: surveyor.survey(at_us, known, look), lambda found: self._take(found, look), self._fail
+        )
         self._show_empty()
 
-    def _take(self, picture: Picture | None) -> None:
+    def _take(self, picture: Picture | None, look: Look) -> None:
         self._is_busy = False
         self._rest_until_s = time.monotonic() + 9 * (time.monotonic() - self._begun_s)
         if not self.is_running:
             return
+        self._problem = ""
         if picture is not None:
-            self._problem, self._whole = "", picture
-            self._limit(self._words)
+            self._show(picture)
+        if look != self._look:
+            self._look_at(self._look)
         if self._is_asked_again:
             self._is_asked_again, self._is_stale = False, True
             self._catch_up()
         self._show_empty()
 
     def _fail(self, error: Exception) -> None:
-        self._is_busy = False
+        """It is tried again in a while; what is drawn stays, and the top line says that it is old."""
+        self._is_busy, self._is_stale = False, True
         if self.is_running:
             self._problem = reason_of(error)
+            self.show_note(f"not up to date: {self._problem}")
             self._show_empty()
 
     def _show(self, picture: Picture) -> None:
         """Take a new picture in; the host and the move that were chosen stay so if they are in it."""
         before = self._chosen_way()
         self._picture = picture
-        ways = [(one.move.source, one.move.target, one.move.user) for one in picture.moves]
+        ways = [(one.source, one.target, one.user) for one in picture.moves]
         self._move = ways.index(before) if before in ways else -1
         self._clear()
         self._canvas.show(picture)
         self._canvas.choose(self._host if self._host in picture.index else "", move=self._move)
         self._show_empty()
-        self.show_note(network_lines.note(picture, self._at_us, self._words))
+        self.show_note(network_lines.note(picture, self._at_us, self._look))
         self._redraw()
         self._find_wanted()
 
     def _chosen_way(self) -> tuple[str, str, str] | None:
         if self._picture is None or not 0 <= self._move < len(self._picture.moves):
             return None
-        move = self._picture.moves[self._move].move
+        move = self._picture.moves[self._move]
         return move.source, move.target, move.user
 
     def _show_empty(self) -> None:
         """The canvas where there are hosts; else words on why there is nothing."""
-        has_hosts = self._picture is not None and bool(self._picture.hosts)
+        has_hosts = self._picture is not None and bool(self._picture.names)
         self.query_one("#network").display = has_hosts
         state = self.query_one(EmptyState)
         state.display = not has_hosts
-        if self._problem:
+        if self._problem and not has_hosts:
             state.show("The graph cannot be made", f"{self._problem}. It is tried again.")
         elif self._is_busy and self._picture is None:
             state.show("Reading the graph", "Log-ons are read, ranked and laid out; it will be here in a moment.")
@@ -303,11 +250,13 @@ class NetworkScreen(PandoraScreen):
             say_idle(self)
 
     def _limit(self, words: str) -> None:
-        self._words, whole = words, self._whole
-        if whole is not None and words:
-            self._errand(lambda: only(whole, words), self._show)
-        elif whole is not None:
-            self._show(whole)
+        self._look_at(Look(words, self._look.nodes))
+
+    def _look_at(self, look: Look) -> None:
+        """The same graph with other words or nodes."""
+        self._look, surveyor = look, self._surveyor
+        if self._picture is not None and surveyor is not None:
+            self._errand(lambda: surveyor.again(look), self._show)
 
     def _go_to(self, at_us: int | None) -> None:
         if at_us != self._at_us:
@@ -319,14 +268,15 @@ class NetworkScreen(PandoraScreen):
         return status.watermark_us if status is not None else 0
 
     def _find(self, name: str) -> None:
-        """The host of that name, else the first with these letters, else where that account was used unusually."""
+        """The node of that name, else the first with these letters, else where that account was used unusually."""
         if self._picture is None:
             return
         wanted = name.strip().casefold()
-        order = sorted(self._picture.hosts, key=lambda host: (not host.casefold().startswith(wanted), host))
-        found = next((host for host in order if host.casefold() == wanted), None)
-        found = found or next((host for host in order if wanted in host.casefold()), None)
-        by_user = (one.move.source for one in self._picture.moves if one.move.user == wanted)
+        bare = {node: label_of(node).casefold() for node in self._picture.names}
+        order = sorted(bare, key=lambda node: (not bare[node].startswith(wanted), node))
+        found = next((node for node in order if wanted in (bare[node], node.casefold())), None)
+        found = found or next((node for node in order if wanted in node.casefold()), None)
+        by_user = (one.source for one in self._picture.moves if one.user == wanted)
         found = found or next(by_user, None)
         if found is None:
             self.notify(f"{name} is not in the graph: no log-on from it or to it is known", timeout=6)
@@ -344,84 +294,11 @@ class NetworkScreen(PandoraScreen):
         self._canvas.choose(host)
         self._redraw()
 
-    def _host_or_say(self) -> str:
-        if not self._host:
-            self.notify("choose a host first: tab, / or the mouse", timeout=4)
-        return self._host
-
-    def _of_host(self, work: Callable[[Picture, str], T], show: Callable[[Picture, str, T], None]) -> None:
-        """Have something found out about the chosen host, then shown."""
-        picture, host = self._picture, self._host_or_say()
-        if picture is not None and host:
-            self._errand(lambda: work(picture, host), lambda found: show(picture, host, found))
-
-    def _errand(self, work: Callable[[], T], done: Callable[[T], None]) -> None:
-        self.console.errands.run(
-            work,
-            lambda result: done(result) if self.is_running else None,
-            lambda error: self.say_refused(error) if self.is_running else None,
-        )
-
-    def _begin_walk(self, _picture: Picture, _host: str, found: Spread) -> None:
-        is_playing = self._is_playing
-        self._clear()
-        self._spread, self._is_playing = found, is_playing
-        self._show_frame(0)
-
-    def _show_frame(self, frame: int) -> None:
-        assert self._spread is not None
-        self._frame = frame
-        chances = self._spread.quantum[frame].tolist()
-        self._canvas.lay_over(dict(zip(self._spread.hosts, chances, strict=True)))
-        self.query_one("#walks", Lines).redraw()
-
-    def _play(self) -> None:
-        if self._spread is None or not self._is_playing or not self.is_current or is_link_slow(self.app):
-            return
-        if self._frame + 1 < len(self._spread.times):
-            self._show_frame(self._frame + 1)
-        else:
-            self.action_walk_pause()
-
-    def _show_blast(self, _picture: Picture, host: str, chances: dict[str, tuple[float, ...]]) -> None:
-        self._clear()
-        self._tell(lambda width, height: network_lines.blast_lines(host, chances, width, height))
-        self._canvas.lay_over({name: found[-1] for name, found in chances.items()})
-
-    def _show_paths(self, picture: Picture, host: str, found: Sequence[Route]) -> None:
-        self._clear()
-        self._tell(lambda width, height: network_lines.paths_lines(picture, host, found, width, height))
-
-    def _say_queued(self, job: Job) -> None:
-        state = f"{job.id} {job.state.value} {job.reason}".rstrip()
-        self.notify(f"{state}; 3 shows what comes of it", timeout=6)
-
-    def _show_plans(self, _picture: Picture, _host: str, found: Proposals) -> None:
-        self._clear()
-        self._tell(lambda width, height: network_lines.plans_lines(found, width, height))
-
-    def _tell(self, told: Callable[[int, int], Sequence[Line]] | None) -> None:
-        self._told = told
-        self.set_class(told is not None, "-told")
-        self._redraw()
-
-    def _clear(self) -> None:
-        """No walk, blast radius or plan is shown any more."""
-        self.action_walk_pause()
-        self._spread = None
-        self._canvas.lay_over(None)
-        if self._told is not None:
-            self._tell(None)
-
-    def _redraw(self) -> None:
-        for lines in self.query("#walks, #told").results(Lines):
-            lines.redraw()
-
     def _walk_lines(self, width: int, height: int) -> list[Line]:
         if self._picture is None:
             return []
-        if self._spread is not None:
-            words = self._spread.words(self._frame)
+        if self._walked is not None:
+            words = self._walked.words[self._frame]
         else:
             words = network_lines.walk_words(self._picture, self._move)
         return [network_lines.said(text, width) for text in words]

@@ -9,12 +9,13 @@ from textual import events
 from textual.message import Message
 
 from pandora_tui.style import ASCII, Role, glyphs, safe_text, severity_mark
+from pandora_tui.survey.sights import USER, label_of, severity_of_bits
 from pandora_tui.widgets.lines import Line, Lines
 from pandora_tui.widgets.pieces import Piece
 
 if TYPE_CHECKING:  # NumPy is imported by the errand that makes the first picture
     from pandora_tui.raster import Layer, Mark, Marks, View
-    from pandora_tui.surveyor import Picture
+    from pandora_tui.survey.sights import Picture
 
 QUIET_SHARE = 0.08
 """The share of the canvas that quiet lines may fill."""
@@ -24,11 +25,15 @@ _LABELLED = 8
 _ZOOM = 1.5
 _LEVELS = ((0.25, 4), (0.1, 3), (0.03, 2), (0.005, 1))
 _LEVEL_ROLES = (Role.FAINT, Role.TEXT, Role.MEDIUM, Role.HIGH, Role.CRITICAL)
+_USER, _SERVICE = "@", "+"
+_BESIDE = 0.5
+"""Accounts and services that one asked for are seen before hosts of which nothing is known."""
+
 _BRAILLE_LEVELS, _ASCII_LEVELS = "⠂⠒⠶⠿⣿", ".o%O@"
 
 
 class GraphCanvas(Lines, can_focus=True):
-    """Draws a :class:`~pandora_tui.surveyor.Picture`; only lines that differ from the frame before are painted."""
+    """Draws a picture of the graph; only lines that differ from the frame before are painted."""
 
     class Chosen(Message):
         """A host was chosen with the mouse."""
@@ -90,7 +95,7 @@ class GraphCanvas(Lines, can_focus=True):
             return
         found = nearest(self.picture.points, self._view, *self.size, event.x, event.y)
         if found is not None:
-            self.post_message(self.Chosen(self.picture.hosts[found]))
+            self.post_message(self.Chosen(self.picture.names[found]))
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         event.stop()
@@ -140,11 +145,11 @@ class GraphCanvas(Lines, can_focus=True):
         at = picture.index.get(self.chosen)
         if at is not None:
             layers.append(Layer(picture.pairs[(picture.pairs == at).any(axis=1)], Role.ACCENT, 2 * QUIET_SHARE))
-        ends = [(picture.index[one.move.source], picture.index[one.move.target]) for one in picture.moves[:_LABELLED]]
+        ends = [(picture.index[one.source], picture.index[one.target]) for one in picture.moves[:_LABELLED]]
         moves = np.array(ends, dtype=np.int64).reshape(-1, 2)
         layers.append(Layer(moves, Role.WARN))
         if 0 <= self.move < len(picture.moves):
-            move = picture.moves[self.move].move
+            move = picture.moves[self.move]
             chosen = np.array([[picture.index[move.source], picture.index[move.target]]])
             layers.append(Layer(chosen, Role.CRITICAL))
         return layers
@@ -156,7 +161,7 @@ class GraphCanvas(Lines, can_focus=True):
         if self._marked is None:
             named = self._named(picture)
             self._marked = Marks.of(
-                self._mark(picture, number, host, named) for number, host in enumerate(picture.hosts)
+                self._mark(picture, number, name, named) for number, name in enumerate(picture.names)
             )
         at = picture.index.get(self.chosen)
         if at is None:
@@ -166,7 +171,6 @@ class GraphCanvas(Lines, can_focus=True):
 
     def _mark(self, picture: Picture, number: int, host: str, named: set[str]) -> Mark:
         from pandora_tui.raster import Mark
-        from pandora_tui.surveyor import severity_of_bits
 
         label = self._label(host) if host in named else ""
         if self.chances is not None:
@@ -178,11 +182,14 @@ class GraphCanvas(Lines, can_focus=True):
         mark = severity_mark(severity_of_bits(bits))
         if host in picture.jewels:
             return Mark(number, "#" if glyphs() is ASCII else "⌂", mark.role, bits + 1, label)
+        if number >= picture.host_count:
+            return Mark(number, _USER if host.startswith(USER) else _SERVICE, mark.role, bits + _BESIDE, label)
         return Mark(number, mark.glyph, mark.role, bits, label)
 
     def _label(self, host: str) -> str:
         chance = self.chances.get(host, 0.0) if self.chances is not None else 0.0
-        return f"{safe_text(host, LABEL)} {chance:.0%}" if chance >= 0.005 else safe_text(host, LABEL)
+        text = safe_text(label_of(host), LABEL)
+        return f"{text} {chance:.0%}" if chance >= 0.005 else text
 
     def _named(self, picture: Picture) -> set[str]:
         """Hosts that are labelled: of a walk the likeliest, else what must not fall and who made the first moves."""
@@ -190,7 +197,7 @@ class GraphCanvas(Lines, can_focus=True):
             return set(sorted(self.chances, key=lambda host: -self.chances.get(host, 0.0))[:_LABELLED])  # type: ignore[union-attr]
         named = set(list(picture.jewels)[:_LABELLED])
         for one in picture.moves[: _LABELLED // 2]:
-            named |= {one.move.source, one.move.target}
+            named |= {one.source, one.target, f"{USER}{one.user}"}
         if len(picture.hosts) <= 2 * _LABELLED:
-            named |= set(picture.hosts)
+            named |= set(picture.names)
         return named

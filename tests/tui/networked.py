@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from textual.pilot import Pilot
 
@@ -14,7 +16,8 @@ from pandora_core.store.store import Store
 from pandora_core.store.writer import Batch, Writer, event_tuple
 from pandora_tui.app import PandoraApp
 from pandora_tui.screens.network import NetworkScreen
-from pandora_tui.surveyor import Picture, picture_of
+from pandora_tui.survey.sights import Look, Picture
+from pandora_tui.survey.whole import Whole
 from tests.tui import stored
 from tests.tui.stored import until
 from tests.unit.graph_samples import START_US, graph_of, intrusion, log_on, office
@@ -40,6 +43,39 @@ def console(folder: Path) -> PandoraApp:
     return stored.console(folder, place="network")
 
 
+class Seen(NamedTuple):
+    """The Network screen with its graph, and the keys before it."""
+
+    app: PandoraApp
+    pilot: Pilot[None]
+    screen: NetworkScreen
+
+    async def press(self, *keys: str, then: str) -> None:
+        """Press keys, and wait until words are shown."""
+        await self.pilot.press(*keys)
+        await self.until(then)
+
+    async def until(self, words: str) -> None:
+        await until(self.pilot, lambda: words in stored.shown(self.app))
+
+    async def until_noted(self, words: str) -> None:
+        """Wait for a note with these words."""
+        await until(self.pilot, lambda: any(words in note.message for note in self.app._notifications))
+
+    @property
+    def picture(self) -> Picture:
+        assert self.screen.picture is not None
+        return self.screen.picture
+
+
+@asynccontextmanager
+async def seen(folder: Path, size: tuple[int, int]) -> AsyncIterator[Seen]:
+    """A console that shows the graph of a folder's store."""
+    app = console(folder)
+    async with app.run_test(size=size) as pilot:
+        yield Seen(app, pilot, await drawn(pilot))
+
+
 async def drawn(pilot: Pilot[None]) -> NetworkScreen:
     """The screen, once its graph is there."""
     screen = pilot.app.screen
@@ -49,9 +85,9 @@ async def drawn(pilot: Pilot[None]) -> NetworkScreen:
     return screen
 
 
-def large(hosts: int = 2_000, seed: int = 3) -> Picture:
+def large(hosts: int = 2_000, seed: int = 3, nodes: str = "hosts") -> Picture:
     """The picture of a network of so many hosts."""
-    return picture_of(graph_of(large_log_ons(hosts, seed)).at(), {}, 0)
+    return Whole.of(1, graph_of(large_log_ons(hosts, seed)).at(), {}).picture(Look(nodes=nodes))
 
 
 def large_log_ons(hosts: int, seed: int = 3) -> list[Event]:

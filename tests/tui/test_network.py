@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -72,70 +74,55 @@ def test_a_frame_of_a_walk(snap_compare: Snap, tmp_path: Path, size: tuple[int, 
     assert snap_compare(networked.console(tmp_path), run_before=settle, terminal_size=size)
 
 
-async def test_the_intruders_move_is_first_and_tab_goes_on_to_the_next(tmp_path: Path) -> None:
+async def test_tab_goes_from_move_to_move_and_both_walks_are_told_beside_each_other(tmp_path: Path) -> None:
     networked.fill(tmp_path)
-    app = networked.console(tmp_path)
-    async with app.run_test(size=NORMAL) as pilot:
-        await drawn(pilot)
-        await pilot.press("tab")
-        await until(pilot, lambda: "▸ 30.4 ▲ CRIT WS-2 → WS-7 boss" in shown(app))
-        await pilot.press("tab")
-        await until(pilot, lambda: "▸ 24.1 ▲ CRIT WS-7 → DB-1 boss" in shown(app))
-
-
-async def test_both_walks_are_told_beside_each_other(tmp_path: Path) -> None:
-    networked.fill(tmp_path)
-    app = networked.console(tmp_path)
-    async with app.run_test(size=NORMAL) as pilot:
-        await drawn(pilot)
-        assert "the random walk counts: too little history to tell them apart" in shown(app)
-        await pilot.press("tab")
-        await until(pilot, lambda: "quantum walk 2.1, random walk 2.1" in shown(app))
-        await pilot.press("w")
-        await until(pilot, lambda: "quantum walk from WS-2, t=0.0" in shown(app))
-        assert "random walk from WS-2, t=0.0" in shown(app)
+    async with networked.seen(tmp_path, NORMAL) as seen:
+        assert "the random walk counts: too little history to tell them apart" in shown(seen.app)
+        await seen.press("tab", then="▸ 30.4 ▲ CRIT WS-2 → WS-7 boss")
+        await seen.until("quantum walk 2.1, random walk 2.1")
+        await seen.press("w", then="quantum walk from WS-2, t=0.0")
+        assert "random walk from WS-2, t=0.0" in shown(seen.app)
+        await seen.press("tab", then="▸ 24.1 ▲ CRIT WS-7 → DB-1 boss")
 
 
 async def test_a_walk_plays_by_itself_and_can_be_held(tmp_path: Path) -> None:
     networked.fill(tmp_path)
-    app = networked.console(tmp_path)
-    async with app.run_test(size=NORMAL) as pilot:
-        screen = await drawn(pilot)
-        await pilot.press("tab", "W")
-        await until(pilot, lambda: (screen.frame or 0) >= 2)
-        await pilot.press("space")
-        held = screen.frame
-        await pilot.pause(0.6)
-        assert screen.frame == held
+    async with networked.seen(tmp_path, NORMAL) as seen:
+        await seen.pilot.press("tab", "W")
+        await until(seen.pilot, lambda: (seen.screen.frame or 0) >= 2)
+        await seen.pilot.press("space")
+        held = seen.screen.frame
+        await seen.pilot.pause(0.6)
+        assert seen.screen.frame == held
 
 
-async def test_a_host_is_found_by_some_of_its_letters(tmp_path: Path) -> None:
+async def test_a_host_is_found_by_some_of_its_letters_or_by_a_click(tmp_path: Path) -> None:
     networked.fill(tmp_path)
-    app = networked.console(tmp_path)
-    async with app.run_test(size=NORMAL) as pilot:
-        screen = await drawn(pilot)
-        await pilot.press("slash", *"jump", "enter")
-        await until(pilot, lambda: screen.host == "JUMP-1")
-        screen.action_locate("nobody")
-        await until(pilot, lambda: any("nobody is not in the graph" in note.message for note in app._notifications))
+    async with networked.seen(tmp_path, WIDE) as seen:
+        await seen.pilot.press("slash", *"fs-1", "enter")
+        await until(seen.pilot, lambda: seen.screen.host == "FS-1")
+        from pandora_tui.raster import View, cells_of
+
+        canvas = seen.screen.query_one(GraphCanvas)
+        column, row = cells_of(seen.picture.points, View(), *canvas.size)[seen.picture.index["JUMP-1"]]
+        await seen.pilot.click(GraphCanvas, offset=(int(column), int(row)))
+        await until(seen.pilot, lambda: seen.screen.host == "JUMP-1")
+        seen.screen.action_locate("nobody")
+        await seen.until_noted("nobody is not in the graph")
 
 
 async def test_only_log_ons_of_an_account_can_be_shown_and_all_again(tmp_path: Path) -> None:
     networked.fill(tmp_path)
-    app = networked.console(tmp_path)
-    async with app.run_test(size=WIDE) as pilot:
-        screen = await drawn(pilot)
-        assert screen.picture is not None
-        everything = len(screen.picture.pairs)
-        screen.action_only("boss network")
-        await until(pilot, lambda: "only boss network" in shown(app))
-        assert 0 < len(screen.picture.pairs) < everything
-        assert {one.move.user for one in screen.picture.moves} == {"boss"}
-        screen.action_only("nobody")
-        await until(pilot, lambda: "no ranked move holds 'nobody'" in shown(app))
-        await pilot.press("f", *["backspace"] * len("nobody"), "enter")
-        await until(pilot, lambda: "WS-2 → WS-7" in shown(app))
-        assert len(screen.picture.pairs) == everything
+    async with networked.seen(tmp_path, WIDE) as seen:
+        everything = len(seen.picture.pairs)
+        seen.screen.action_only("boss network")
+        await seen.until("only boss network")
+        assert 0 < len(seen.picture.pairs) < everything
+        assert {one.user for one in seen.picture.moves} == {"boss"}
+        seen.screen.action_only("user:network")
+        await seen.until("no ranked move holds 'user:network'")
+        await seen.press("f", *["backspace"] * len("user:network"), "enter", then="WS-2 → WS-7")
+        assert len(seen.picture.pairs) == everything
 
 
 async def test_flows_join_hosts_where_one_asks_for_them(tmp_path: Path) -> None:
@@ -146,118 +133,114 @@ async def test_flows_join_hosts_where_one_asks_for_them(tmp_path: Path) -> None:
     Writer(store).commit(
         Batch(events=[event_tuple(9_000, 1, 0, 1, 1, msgspec.structs.replace(flow, dataset="zeek.conn"))])
     )
-    app = networked.console(tmp_path)
-    async with app.run_test(size=WIDE) as pilot:
-        screen = await drawn(pilot)
-        assert screen.picture is not None
-        everything = len(screen.picture.pairs)
-        screen.action_only("smb flow")
-        await until(pilot, lambda: "only smb flow" in shown(app))
-        ends = [{screen.picture.hosts[one], screen.picture.hosts[other]} for one, other in screen.picture.pairs]
+    async with networked.seen(tmp_path, WIDE) as seen:
+        assert len(seen.picture.pairs) > 20
+        seen.screen.action_only("smb flow")
+        await seen.until("only smb flow")
+        ends = [{seen.picture.hosts[one], seen.picture.hosts[other]} for one, other in seen.picture.pairs]
         assert ends == [{"WS-2", "WS-8"}]
-        assert everything > 20
 
 
-async def test_a_click_on_a_host_chooses_it(tmp_path: Path) -> None:
+async def test_users_and_services_are_nodes_where_one_asks_for_them(tmp_path: Path) -> None:
     networked.fill(tmp_path)
-    app = networked.console(tmp_path)
-    async with app.run_test(size=WIDE) as pilot:
-        screen = await drawn(pilot)
-        from pandora_tui.raster import View, cells_of
+    async with networked.seen(tmp_path, WIDE) as seen:
+        places = dict(zip(seen.picture.hosts, seen.picture.points.tolist(), strict=False))
+        await seen.press("n", then="13 users")
+        assert "user:boss" in seen.picture.index
+        assert "@" in shown(seen.app)
+        await seen.press("slash", *"boss", "enter", then="▸ boss")
+        await seen.press("i", then="user:boss: ")
+        await seen.until("→ WS-7  network log-on, admin")
+        await seen.press("b", then="user:boss: ")
+        await seen.until_noted("user:boss is no host")
+        await seen.press("n", then="4 services")
+        assert "service:log-on on FS-1" in seen.picture.index
+        await seen.press("n", then="13 users")
+        await seen.press("n", then="17 hosts  3 moves")
+        assert dict(zip(seen.picture.hosts, seen.picture.points.tolist(), strict=True)) == places
 
-        canvas = screen.query_one(GraphCanvas)
-        assert canvas.picture is not None
-        number = canvas.picture.index["JUMP-1"]
-        column, row = cells_of(canvas.picture.points, View(), *canvas.size)[number]
-        await pilot.click(GraphCanvas, offset=(int(column), int(row)))
-        await until(pilot, lambda: screen.host == "JUMP-1")
 
-
-async def test_the_blast_radius_lists_hosts_with_chances_and_escape_goes_back(tmp_path: Path) -> None:
+async def test_what_is_asked_of_a_host_is_told_and_escape_goes_back(tmp_path: Path) -> None:
     networked.fill(tmp_path)
-    app = networked.console(tmp_path)
-    async with app.run_test(size=NORMAL) as pilot:
-        await drawn(pilot)
-        await pilot.press("tab", "b")
-        await until(pilot, lambda: "If WS-2 falls" in shown(app))
-        assert "0.5 d   1 d   3 d   7 d" in shown(app)
-        await pilot.press("escape")
-        await until(pilot, lambda: "Ranked moves" in shown(app))
-
-
-async def test_paths_to_what_must_not_fall_are_told_with_their_evidence(tmp_path: Path) -> None:
-    networked.fill(tmp_path)
-    app = networked.console(tmp_path)
-    async with app.run_test(size=WIDE) as pilot:
-        await drawn(pilot)
-        await pilot.press("tab", "p")
-        await until(pilot, lambda: "no host is tagged jewel" in shown(app))
+    async with networked.seen(tmp_path, WIDE) as seen:
+        assert "WS-2 → WS-7 → DB-1 as boss" in shown(seen.app)
+        await seen.press("tab", then="a hop of WS-2")
+        await seen.press("b", then="If WS-2 falls")
+        assert "0.5 d   1 d   3 d   7 d" in shown(seen.app)
+        await seen.press("i", then="WS-2: ")
+        await seen.until("→ WS-7  network log-on")
+        await seen.press("p", then="no host is tagged jewel")
+        await seen.press("escape", then="Ranked moves")
         stored.operator(Store(tmp_path / FILE_NAME)).act("host:DB-1", ActionKind.TAG, "jewel", at_us=1)
-        await pilot.press("t")
-        await until(pilot, lambda: "at 03-" in shown(app))
-        await pilot.press("tab", "p")
-        await until(pilot, lambda: "DB-1 (as boss)" in shown(app))
-        assert "boss logged on from there in" in shown(app)
+        await seen.press("t", then="at 03-")
+        await seen.press("tab", "p", then="DB-1 (as boss)")
+        assert "boss logged on from there in" in shown(seen.app)
 
 
-async def test_chains_of_moves_stand_below_the_moves_until_one_is_chosen(tmp_path: Path) -> None:
+async def test_the_walk_around_a_host_becomes_a_quantum_job_on_any_backend(tmp_path: Path) -> None:
     networked.fill(tmp_path)
-    app = networked.console(tmp_path)
-    async with app.run_test(size=WIDE) as pilot:
-        await drawn(pilot)
-        assert "WS-2 → WS-7 → DB-1 as boss" in shown(app)
-        await pilot.press("tab")
-        await until(pilot, lambda: "a hop of WS-2" in shown(app))
+    async with networked.seen(tmp_path, WIDE) as seen:
+        await seen.pilot.press("tab", "c")
+        await seen.until_noted("3 shows what comes of it")
+        seen.screen.action_circuit("aer:FakeManilaV2")
+        await until(seen.pilot, lambda: len(seen.app._notifications) > 1)
+        await seen.press("3", then="walk from WS-2")
+        await seen.until("FakeManilaV2")
 
 
-async def test_the_walk_around_a_host_becomes_a_quantum_job(tmp_path: Path) -> None:
-    networked.fill(tmp_path)
-    app = networked.console(tmp_path)
-    async with app.run_test(size=WIDE) as pilot:
-        await drawn(pilot)
-        await pilot.press("tab", "c")
-        await until(pilot, lambda: any("3 shows what comes of it" in note.message for note in app._notifications))
-        await pilot.press("3")
-        await until(pilot, lambda: "walk from WS-2" in shown(app))
-
-
-async def test_plans_stand_side_by_side_and_quantum_ones_are_labelled_as_simulated(tmp_path: Path) -> None:
+async def test_plans_stand_side_by_side_and_the_checklist_is_written_to_a_file(tmp_path: Path) -> None:
     with_jewel = networked.fill(tmp_path)
     stored.operator(with_jewel).act("host:DB-1", ActionKind.TAG, "jewel", at_us=1)
-    app = networked.console(tmp_path)
-    async with app.run_test(size=WIDE) as pilot:
-        await drawn(pilot)
-        await pilot.press("tab", "k")
-        await until(pilot, lambda: "Containment of WS-2" in shown(app))
-        lines = shown(app)
-    for words in ("exact", "proved", "annealing", "QAOA p=1", "simulated", "[ ] block log-ons:"):
-        assert words in lines
+    async with networked.seen(tmp_path, WIDE) as seen:
+        await seen.pilot.press("e")
+        await seen.until_noted("no plan on the screen")
+        await seen.press("tab", "k", then="Containment of WS-2")
+        for words in ("exact", "proved", "annealing", "QAOA p=1", "simulated", "[ ] block log-ons:"):
+            assert words in shown(seen.app)
+        file = tmp_path / "plan.md"
+        seen.screen.action_checklist(str(file))
+        await seen.until_noted("plan.md")
+        assert "- [ ] block log-ons:" in file.read_text("utf-8")
+        seen.screen.action_checklist(str(file))
+        await seen.until_noted("cannot write")
 
 
 async def test_the_graph_of_a_day_ago_is_another_one_and_the_present_comes_back(tmp_path: Path) -> None:
     networked.fill(tmp_path)
-    app = networked.console(tmp_path)
-    async with app.run_test(size=NORMAL) as pilot:
-        await drawn(pilot)
-        await pilot.press("t", "t")
-        await until(pilot, lambda: "at 03-" in shown(app))
-        await until(pilot, lambda: "WS-2 → WS-7" not in shown(app))
-        await pilot.press("T", "T", "T")
-        await until(pilot, lambda: "WS-2 → WS-7" in shown(app))
+    async with networked.seen(tmp_path, NORMAL) as seen:
+        await seen.press("t", "t", then="at 03-")
+        await until(seen.pilot, lambda: "WS-2 → WS-7" not in shown(seen.app))
+        await seen.press("T", "T", "T", then="WS-2 → WS-7")
 
 
 async def test_new_log_ons_appear_and_the_chosen_move_stays_chosen(tmp_path: Path) -> None:
     store = networked.fill(tmp_path)
-    app = networked.console(tmp_path)
-    async with app.run_test(size=NORMAL) as pilot:
-        screen = await drawn(pilot)
-        await pilot.press("tab")
+    async with networked.seen(tmp_path, NORMAL) as seen:
+        await seen.pilot.press("tab")
         late = log_on(START_US + 10 * 86_400_000_000, "10.0.0.5", "NEW-1", "user4", name="WS-4")
         Writer(store).commit(Batch(events=[event_tuple(9_000, 1, 0, 1, 1, late)], status=stored.status()))
-        screen.on_screen_resume()
-        await until(pilot, lambda: "18 hosts" in shown(app))
-        await until(pilot, lambda: "▸" in shown(app) and "WS-2 → WS-7 boss" in shown(app))
-        assert screen.host == "WS-2"
+        seen.screen.on_screen_resume()
+        await seen.until("18 hosts")
+        await until(seen.pilot, lambda: "▸" in shown(seen.app) and "WS-2 → WS-7 boss" in shown(seen.app))
+        assert seen.screen.host == "WS-2"
+
+
+async def test_when_the_process_that_makes_the_graph_dies_it_is_said_and_another_one_takes_over(
+    tmp_path: Path,
+) -> None:
+    store = networked.fill(tmp_path)
+    async with networked.seen(tmp_path, NORMAL) as seen:
+        first = seen.screen.surveyor_pid
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        await until(seen.pilot, lambda: seen.screen.surveyor_pid is None)
+        await seen.pilot.press("tab", "b")
+        await seen.until_noted("being made again")
+        late = log_on(START_US + 10 * 86_400_000_000, "10.0.0.5", "NEW-1", "user4", name="WS-4")
+        Writer(store).commit(Batch(events=[event_tuple(9_000, 1, 0, 1, 1, late)], status=stored.status()))
+        seen.screen.on_screen_resume()
+        await seen.until("18 hosts")
+        assert seen.screen.surveyor_pid not in (None, first)
 
 
 async def test_without_log_ons_it_says_what_will_be_here(tmp_path: Path) -> None:
