@@ -126,16 +126,15 @@ class _Judged(NamedTuple):
     run: Run
     path: str
 
-    def raw_line(self, number: int) -> RawLine | None:
+    def raw_line(self, number: int) -> RawLine:
         """The line that became the event of this number."""
-        run, count = self.run, number - self.before
-        for place in range(run.start, run.stop):
-            count -= type(run.decoded[place]) is Event
-            if not count:
-                text = run.texts[place]
-                line = _packed(text) if isinstance(text, bytes) else b""
-                return RawLine(number, self.path, run.first_number + place, line)
-        return None
+        run = self.run
+        places: Sequence[int] = range(run.start, run.stop)
+        if len(places) > self.after - self.before:  # some of the lines are no events
+            places = [place for place in places if type(run.decoded[place]) is Event]
+        place = places[number - self.before - 1]
+        text = run.texts[place]
+        return RawLine(number, self.path, run.first_number + place, _packed(text) if isinstance(text, bytes) else b"")
 
 
 class _Recent:
