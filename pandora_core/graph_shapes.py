@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pandora_core.graph.chains import Chain
@@ -10,6 +10,7 @@ from pandora_core.graph.closeness import Contest
 from pandora_core.graph.containment import Measure, Plan
 from pandora_core.graph.history import Move
 from pandora_core.graph.moment import GraphEdge, Moment
+from pandora_core.graph.nodes import Node, Tie, typed
 from pandora_core.graph.paths import Jewel, Reach, Route, Step
 from pandora_core.graph.ranking import RankedHost, RankedMove, Ranking
 from pandora_core.model import HOUR_US, iso
@@ -175,13 +176,43 @@ def measure(found: Measure) -> Shape:
     return {"kind": found.kind.value, "name": found.name, "cost": found.cost}
 
 
+def node(found: Node, around: Sequence[Tie]) -> Shape:
+    """A host, a user or a service, and how much it is used."""
+    return {
+        "node": found.key,
+        "kind": str(found.kind),
+        "name": found.name,
+        "ties": len(around),
+        "count": sum(tie.count for tie in around),
+        "first_seen": iso(min(one.first_us for one in around)) if around else None,
+        "last_seen": iso(max(one.last_us for one in around)) if around else None,
+    }
+
+
+def tie(found: Tie) -> Shape:
+    """What joins two nodes."""
+    return {
+        "kind": found.kind,
+        "source": found.source.key,
+        "target": found.target.key,
+        "first_seen": iso(found.first_us),
+        "last_seen": iso(found.last_us),
+        "count": found.count,
+        "weight": round(found.weight, 4),
+        "administrator": found.is_elevated,
+    }
+
+
 def graph(at: Moment) -> Shape:
-    """The whole graph as it was at a moment."""
+    """The whole graph as it was at a moment: typed nodes and ties, and the edges that the ranking works on."""
+    nodes = typed(at)
     return {
         "at": iso(at.at_us),
         "since": iso(at.since_us),
         "hosts": [{"host": host, "controller": host in at.controllers} for host in at.hosts],
         "users": list(at.users()),
         "services": [{"service": service, "host": host} for service, host in at.services()],
+        "nodes": [node(one, nodes.around(one)) for one in nodes.nodes],
+        "ties": [tie(one) for one in nodes.ties],
         "edges": [{**edge(one), "hours": [iso(hour * HOUR_US) for hour in one.hours]} for one in at.edges],
     }

@@ -1,4 +1,4 @@
-"""The command ``pandora graph``: moves in order, one host, one way, and walks. Plans are in ``graph_plans``."""
+"""The command ``pandora graph``: moves in order, one host, one way, walks. Others: ``graph_nodes``, ``graph_plans``."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def walk(
 @json_option
 @click.pass_obj
 def export(data: Path | None, file: Path, at: str | None, as_json: bool) -> None:
-    """Write the graph as JSON to a new FILE: hosts, edges, and the hours of their use."""
+    """Write the graph as JSON to a new FILE: nodes and ties, and edges with the hours of their use."""
     from pandora_core import graph_shapes
 
     with bootstrap.graphing(data) as graph_:
@@ -224,11 +224,12 @@ def _edges(edges: list[GraphEdge]) -> str:
     return table(headings, rows, "no log-on is known")
 
 
-def _load_plans() -> None:
-    """The other half of the commands hangs itself onto the group."""
-    from pandora_core.cli import graph_plans
+def _load_others() -> None:
+    """The other commands hang themselves onto the group."""
+    from pandora_core.cli import graph_nodes, graph_plans
 
+    graph_nodes.add_to(graph)
     graph_plans.add_to(graph)
 
 
-_load_plans()
+_load_others()

@@ -28,6 +28,7 @@ from pandora_core.store.store import Store
 from pandora_core.store.writer import Batch, Writer, event_tuple
 from pandora_tui.raster import Layer, Mark, Marks, View, draw
 from pandora_tui.style import Role
+from pandora_tui.survey.sights import Look
 from tests.tui.networked import large, large_log_ons
 from tests.tui.ptyrun import PtyRun
 from tests.unit.graph_samples import START_US, log_on
@@ -45,6 +46,7 @@ def main() -> None:
     parser.add_argument(
         "--live", action="store_true", help="log-ons come in, so that the graph is made anew meanwhile"
     )
+    parser.add_argument("--nodes", action="store_true", help="users and services are drawn as nodes too")
     parser.add_argument("--size", action="append", help="columns x rows; may be given more than once")
     arguments = parser.parse_args()
     sizes = [tuple(map(int, size.split("x"))) for size in arguments.size or ["160x48"]]
@@ -55,17 +57,18 @@ def main() -> None:
             for words in ([], ["whole"]):
                 print(json.dumps(bare(words, arguments.keys, columns, rows)))
             with coming_in(Path(name)) if arguments.live else contextlib.nullcontext():
-                print(json.dumps(keys(Path(name), arguments.keys, columns, rows)), flush=True)
+                print(json.dumps(keys(Path(name), arguments.keys, columns, rows, arguments.nodes)), flush=True)
 
 
 def drawing(hosts: int, width: int, height: int) -> dict[str, object]:
     """Milliseconds to lay the graph out, at first and again, and to make all lines of a canvas, whole and nearer."""
-    picture = large(hosts)
-    adjacency = picture.moment.adjacency()
+    whole = large(hosts)
+    adjacency = whole.moment.adjacency()
     layout_ms = [
-        timed_ms(lambda: layout(picture.hosts, adjacency, before))  # noqa: B023 - asked at once
-        for before in (None, picture.positions)
+        timed_ms(lambda: layout(whole.moment.hosts, adjacency, before))  # noqa: B023 - asked at once
+        for before in (None, whole.positions)
     ]
+    picture = whole.picture(Look())
     marks = Marks.of(Mark(number, "·", Role.LOW) for number in range(hosts))
     layers = [Layer(picture.pairs, Role.FAINT, 0.08)]
     found: dict[str, object] = {"hosts": hosts, "pairs": len(picture.pairs), "layout_ms": layout_ms}
@@ -116,10 +119,13 @@ def coming_in(folder: Path) -> Iterator[None]:
         writing.join()
 
 
-def keys(folder: Path, presses: int, columns: int, rows: int) -> dict[str, object]:
+def keys(folder: Path, presses: int, columns: int, rows: int, with_nodes: bool) -> dict[str, object]:
     """Latencies of keys by what they do, processor time and bytes a key."""
     with PtyRun([sys.executable, str(APP), str(folder)], columns, rows, {}) as run:
         run.wait_for_text("Ranked moves", 120)
+        for _ in range(3 * with_nodes):
+            run.send("n")
+            run.wait_for_quiet(1.0)
         run.wait_for_quiet(1.0)
         return {"size": f"{columns}x{rows}", **pressed(run, presses, KEYS)}
 

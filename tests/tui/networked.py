@@ -16,7 +16,7 @@ from pandora_core.store.store import Store
 from pandora_core.store.writer import Batch, Writer, event_tuple
 from pandora_tui.app import PandoraApp
 from pandora_tui.screens.network import NetworkScreen
-from pandora_tui.survey.sights import Look, Picture
+from pandora_tui.survey.sights import Picture
 from pandora_tui.survey.whole import Whole
 from tests.tui import stored
 from tests.tui.stored import until
@@ -85,9 +85,9 @@ async def drawn(pilot: Pilot[None]) -> NetworkScreen:
     return screen
 
 
-def large(hosts: int = 2_000, seed: int = 3, nodes: str = "hosts") -> Picture:
-    """The picture of a network of so many hosts."""
-    return Whole.of(1, graph_of(large_log_ons(hosts, seed)).at(), {}).picture(Look(nodes=nodes))
+def large(hosts: int = 2_000, seed: int = 3) -> Whole:
+    """A network of so many hosts, laid out."""
+    return Whole.of(1, graph_of(large_log_ons(hosts, seed)).at(), {})
 
 
 def large_log_ons(hosts: int, seed: int = 3) -> list[Event]:

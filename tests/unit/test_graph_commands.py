@@ -174,3 +174,29 @@ def test_mistakes_are_explained(data: Path) -> None:
         run(data, "host", "nobody")
     with pytest.raises(ConfigError, match="'soon' is no time"):
         run(data, "rank", "--at", "soon")
+
+
+def test_nodes_lists_hosts_users_and_services_by_their_ties(ask: Ask) -> None:
+    answer = ask("nodes", "--kind", "user", "--limit", "1")
+    assert answer["items"][0]["node"] == "user:boss"
+    assert answer["counts"] == {"host": 17, "user": 13, "service": 4}
+
+
+def test_ties_tell_where_an_account_logs_on_and_from_where(ask: Ask, data: Path) -> None:
+    answer = ask("ties", "user:boss")
+    found = {(one["kind"], one["target"]) for one in answer["items"]}
+    assert {("used at", "JUMP-1"), ("network log-on", "WS-7")} <= found
+    assert {one["source"] for one in ask("ties", "service:log-on on WS-7")["items"]} == {
+        "WS-2",
+        "service:log-on on WS-7",
+    }
+    with pytest.raises(NotFoundError):
+        run(data, "ties", "user:nobody")
+
+
+def test_the_export_has_typed_nodes_and_ties(data: Path, tmp_path: Path) -> None:
+    run(data, "export", str(tmp_path / "graph.json"))
+    graph = json.loads((tmp_path / "graph.json").read_text("utf-8"))
+    assert {one["kind"] for one in graph["nodes"]} == {"host", "user", "service"}
+    names = {one["node"] for one in graph["nodes"]}
+    assert all({one["source"], one["target"]} <= names for one in graph["ties"])
