@@ -1,4 +1,4 @@
-"""The command ``pandora graph``: moves in order, one host, one way, walks. Others: ``graph_nodes``, ``graph_plans``."""
+"""The command ``pandora graph``: moves, one host, one way, walks. Others: ``graph_nodes``, ``graph_plans``."""
 
 from __future__ import annotations
 
