@@ -24,10 +24,10 @@ REFUSED_CELL_US = HOUR_US
 ChannelKey = tuple[str, str, int]
 """Source, destination, port."""
 
-Call = tuple[int, int, int, int]
-"""Time, event, bytes sent and received."""
+Call = tuple[int, int, int, int, str]
+"""Time, event, bytes sent and received, and the log that tells of it."""
 
-_First = tuple[int, int, int, int, bool]
+_First = tuple[int, int, int, int, str, bool]
 """The only connection so far: a call, and whether it failed."""
 
 
@@ -143,7 +143,8 @@ class Channels:
 def call_of(event_id: int, event: Event) -> Call:
     """A connection or request as what a channel remembers of it."""
     more = event.more
-    return event.at_us, event_id, more.get("source.bytes") or 0, more.get("destination.bytes") or 0  # type: ignore[return-value]
+    sent, received = more.get("source.bytes") or 0, more.get("destination.bytes") or 0
+    return event.at_us, event_id, sent, received, event.dataset  # type: ignore[return-value]
 
 
 def newest(cell: Cell | None, number: int, at_us: int) -> Cell:
@@ -164,5 +165,5 @@ def _opened_by(event: Event) -> Channel:
 def _used_once(first: _First) -> Channel:
     """A channel after its first connection."""
     at_us = first[0]
-    refused = Cell(at_us // REFUSED_CELL_US, at_us, at_us, 1) if first[4] else None
-    return Channel((first[:4],), Cell(at_us // CALL_CELL_US, at_us, at_us, 1), refused)
+    refused = Cell(at_us // REFUSED_CELL_US, at_us, at_us, 1) if first[5] else None
+    return Channel((first[:5],), Cell(at_us // CALL_CELL_US, at_us, at_us, 1), refused)

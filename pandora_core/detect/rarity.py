@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from pandora_core.detect.sessions import Session
+from pandora_core.detect.watermark import CLOCKS_APART_US
 from pandora_core.model import DAY_US, HOUR_US, MINUTE_US
 
 GAP_US = 15 * MINUTE_US
@@ -21,6 +22,9 @@ OTHER_DAY, SAME_HOUR, SAME_DAY = 0.6, 0.6, 0.2
 
 WARM_UP_US = DAY_US
 """So long everything in a log is new: what is seen then says little, be it for something or against it."""
+
+WAVE_PAUSE_US = GAP_US + CLOCKS_APART_US
+"""A wave goes from host to host, each of which has its own clock."""
 
 WAVE_HOSTS = 5
 """A wave that reaches this many hosts is one of all hosts; no more are remembered of it."""
@@ -55,7 +59,7 @@ class Waves(msgspec.Struct, kw_only=True, gc=False):
         """Takes an alert in; whether that may change how many places some wave reaches."""
         if self.is_common:
             return False
-        near = [wave for wave in self.found if wave.first_us - GAP_US <= at_us <= wave.last_us + GAP_US]
+        near = [wave for wave in self.found if wave.first_us - WAVE_PAUSE_US <= at_us <= wave.last_us + WAVE_PAUSE_US]
         if len(near) == 1 and place in near[0].places:
             near[0].first_us, near[0].last_us = min(near[0].first_us, at_us), max(near[0].last_us, at_us)
             return False

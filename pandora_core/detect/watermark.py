@@ -1,8 +1,11 @@
-"""Owns the event-time watermark: the newest time that events agree on."""
+"""Owns what clocks agree on: how far they may be apart, and the event-time watermark."""
 
 from __future__ import annotations
 
-from pandora_core.model import DAY_US
+from pandora_core.model import DAY_US, MINUTE_US
+
+CLOCKS_APART_US = 20 * MINUTE_US
+"""How far two sensors may be apart about one moment: the clock of each is wrong by ten minutes at most."""
 
 _LEAP_US = 7 * DAY_US
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 
+import msgspec
 import pytest
 
 from pandora_core.detect.beats import pace_of
 from pandora_core.detect.behaviours.beacons import POINTS_POPULAR, Beacons
-from pandora_core.model import Detection, Event, Severity
+from pandora_core.model import SECOND_US, Detection, Event, Severity
 from tests.unit.streams import INSIDE, OUTSIDE, at, connection, request, watch
 
 
@@ -35,6 +36,19 @@ def test_a_check_in_every_minute_is_a_beacon_whatever_its_jitter_up_to_half(jitt
     assert beacon.tactics == ("command-and-control",)
     assert "one about every" in beacon.reasons[0]
     assert "300 bytes sent and 120 bytes received" in beacon.reasons[2]
+
+
+@pytest.mark.parametrize("wrong_s", [0, 7, 61, 600, -600])
+def test_what_two_sensors_tell_is_one_beat_however_wrong_the_clock_of_one_is(wrong_s: int) -> None:
+    jitter = random.Random(3)
+    told = calls([60 * (1 - 0.4 * jitter.random()) for _ in range(300)])
+    again = [
+        msgspec.structs.replace(event, at_us=event.at_us + wrong_s * SECOND_US, dataset="suricata.flow")
+        for event in told
+    ]
+    (alone,) = beacons(told)
+    (both,) = beacons([*told, *again])
+    assert (both.title, both.count, both.points) == (alone.title, alone.count, alone.points)
 
 
 def test_an_interval_of_ten_minutes_and_retries_at_once_are_seen() -> None:

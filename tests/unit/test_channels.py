@@ -35,7 +35,7 @@ def test_the_first_connection_opens_a_channel_and_the_second_finds_it_counted() 
     assert (listener.opens, listener.calls) == ([(INSIDE[0], OUTSIDE[0], 443)], [])
     channels.observe(2, call(1))
     ((_, channel),) = listener.calls
-    assert channel.calls == ((at(0), 1, 7, 0),)
+    assert channel.calls == ((at(0), 1, 7, 0, "zeek.conn"),)
     assert (channel.counted.count, channel.counted.first_us) == (1, at(0))
     assert channel.refused is not None
     assert channel.refused.number == at(0) // HOUR_US

@@ -91,6 +91,11 @@ def test_the_same_on_many_hosts_is_one_sweep_apart_from_what_else_happened_there
     assert members(incidents_of([*sweep[:-1], other])) == [["d0"], ["d1", "d9"]]
 
 
+def test_a_sweep_is_one_though_the_clocks_of_its_hosts_are_wrong_by_ten_minutes_either_way() -> None:
+    sweep = [fired(n, f"h-{n}", minutes, points=30, title="probed") for n, minutes in enumerate((-10, 1, 10))]
+    assert members(incidents_of([*sweep, fired(9, "h-1", 1.5, points=30)])) == [["d0", "d1", "d2"], ["d9"]]
+
+
 def test_what_makes_nobody_look_is_no_incident() -> None:
     assert incidents_of([fired(1, "a", 0, points=20), fired(2, "b", 0, points=24)]) == []
 

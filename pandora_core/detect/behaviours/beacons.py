@@ -1,17 +1,16 @@
 """Owns the behaviour of beacons: one host that calls the same destination outside at a steady pace, for hours.
 
 Calls are judged in the order of their times and not of their arrival: those of ten minutes are taken in once the path
-has a call at least ten minutes later, when nothing that belongs before them can still come.
+has a call at least ten minutes later, when nothing that belongs before them can still come. What several sensors tell
+of one path is judged for each by itself, since their clocks need not agree.
 """
 
 from __future__ import annotations
 
-import itertools
-
 import msgspec
 
 from pandora_core.detect.addresses import is_address
-from pandora_core.detect.beats import MAX_DRIFT, RUN_PAUSES, pace_of
+from pandora_core.detect.beats import CELL_S, RUN_PAUSES, Train
 from pandora_core.detect.behaviour import Context, Route
 from pandora_core.detect.channels import Call, Channel, ChannelKey, call_of
 from pandora_core.detect.popularity import Popularity, users_sentence
@@ -40,7 +39,6 @@ POINTS_POPULAR = 8.0
 :data:`POINTS_POPULAR` where many hosts of ours use the destination."""
 
 FETCHED_BYTES = 100_000
-MIN_SAME_SIZE = 0.8
 QUIET_PORTS = frozenset({53, 123, 853, 5353})
 """Names and clocks: regular by design. What hides in names is looked for in the names."""
 
@@ -49,30 +47,32 @@ CAPACITY = 20_000
 PAUSE_US = 12 * HOUR_US
 
 _TRIED = 3
-_CELL_S = 600
-_SIZES = 24
 
 
 class Beat(Session, kw_only=True, gc=False):
-    """The calls along one path. ``pending`` are seconds in which calls were made that are not judged yet."""
+    """The calls along one path, by the sensors that tell of them."""
 
-    count: int = 0
-    sent: int = 0
-    received: int = 0
-    sizes: list[int] = msgspec.field(default_factory=lambda: [0] * _SIZES)
-    cell: int = 0
-    pending: set[int] = msgspec.field(default_factory=set)
-    judged_s: int = 0
-    pauses: list[int] = msgspec.field(default_factory=list)
-    runs: int = 0
-    steady_runs: int = 0
-    steady_from_s: int = 0
-    pause_s: float = 0.0
-    spread: float = 0.0
+    trains: list[Train] = msgspec.field(default_factory=list)
 
     @property
     def weight(self) -> int:
-        return self.steady_runs * 1000 + min(self.count, 999)
+        best = self.best
+        return best.steady_runs * 1000 + min(best.count, 999)
+
+    @property
+    def best(self) -> Train:
+        """What the sensor tells that saw most of the beat."""
+        trains = self.trains
+        return trains[0] if len(trains) == 1 else max(trains, key=lambda t: (t.steady_runs, t.count, t.sensor))
+
+    def train(self, sensor: str) -> Train:
+        """The calls that one sensor tells of."""
+        for train in self.trains:
+            if train.sensor == sensor:
+                return train
+        train = Train(sensor=sensor)
+        self.trains.append(train)
+        return train
 
 
 class Beacons(SessionBehaviour):
@@ -156,34 +156,32 @@ class Beacons(SessionBehaviour):
             self._beats.mark_place(told)
 
     def _take(self, key: ChannelKey, beat: Beat, call: Call) -> None:
-        at_us, event_id, sent, received = call
+        at_us, event_id, sent, received, sensor = call
         if at_us == beat.first_us:
             self._use(key, at_us)
-        beat.count += 1
-        beat.sent += sent
-        beat.received += received
-        beat.sizes[min(sent.bit_length(), _SIZES - 1)] += 1
+        train = beat.train(sensor)
+        train.weigh(sent, received)
         second = at_us // SECOND_US
-        cell = second // _CELL_S
-        if cell > beat.cell:
-            beat.cell = cell
-            is_steady = beat.steady_runs >= MIN_STEADY_RUNS
-            if is_steady or len(beat.pauses) + len(beat.pending) >= RUN_PAUSES:  # else no run can end
-                self._judge(key, beat, event_id, at_us)
-        elif cell < beat.cell - 1:
+        cell = second // CELL_S
+        if cell > train.cell:
+            train.cell = cell
+            is_steady = train.steady_runs >= MIN_STEADY_RUNS
+            if is_steady or len(train.pauses) + len(train.pending) >= RUN_PAUSES:  # else no run can end
+                self._judge(key, beat, train, event_id, at_us)
+        elif cell < train.cell - 1:
             return  # later than late: counted, but not judged
-        beat.pending.add(second)
+        train.pending.add(second)
         if beat.fired_event_id:
             beat.remember(event_id, at_us)
             self._beats.mark(key, beat)
-        elif beat.count <= _TRIED:
+        elif train.count <= _TRIED:
             beat.remember(event_id, at_us)
 
-    def _judge(self, key: ChannelKey, beat: Beat, event_id: int, at_us: int) -> None:
+    def _judge(self, key: ChannelKey, beat: Beat, train: Train, event_id: int, at_us: int) -> None:
         """Takes in the calls before which nothing can come any more, now that a call in the newest cell was made."""
-        complete_s = (beat.cell - 1) * _CELL_S
-        _take_in(beat, complete_s)
-        is_new = not beat.fired_event_id and _is_beacon(beat)
+        complete_s = (train.cell - 1) * CELL_S
+        train.take_in(complete_s)
+        is_new = not beat.fired_event_id and _is_beacon(train)
         if is_new and not self._popularity.is_popular(key[1], complete_s * SECOND_US):
             self._beats.fire(key, beat, event_id, at_us, self.name, *key, beat.first_us)
 
@@ -192,13 +190,15 @@ class Beacons(SessionBehaviour):
         entity = self._names.entity_at(source, beat.last_us)
         users = self._popularity.users(destination)
         shown = f"{destination} port {port}" if port else destination
+        train = beat.best
+        pace = duration(round(train.pause_s * SECOND_US))
         reasons = [
-            f"{amount(beat.count, 'call')} to {shown} {span_of(beat)}, one about every "
-            f"{duration(round(beat.pause_s * SECOND_US))} (half of them within {beat.spread:.0%} of that)",
-            f"steady in {beat.steady_runs} of {beat.runs} stretches of {RUN_PAUSES} pauses, "
-            f"for {duration(_steady_span_us(beat))}",
-            f"{size(beat.sent / beat.count)} sent and {size(beat.received / beat.count)} received each time"
-            + (", nearly always the same amount sent" if _is_same_size(beat) else ""),
+            f"{amount(train.count, 'call')} to {shown} {span_of(beat)}, one about every "
+            f"{pace} (half of them within {train.spread:.0%} of that)",
+            f"steady in {train.steady_runs} of {train.runs} stretches of {RUN_PAUSES} pauses, "
+            f"for {duration(train.steady_span_us())}",
+            f"{size(train.sent / train.count)} sent and {size(train.received / train.count)} received each time"
+            + (", nearly always the same amount sent" if train.is_same_size() else ""),
             users_sentence(users, destination),
         ]
         return Detection(
@@ -207,10 +207,10 @@ class Beacons(SessionBehaviour):
             entity=entity,
             first_seen_us=beat.first_us,
             last_seen_us=beat.last_us,
-            count=beat.count,
-            points=self._points(beat, destination),
-            title=f"calls {shown} every {duration(round(beat.pause_s * SECOND_US))}",
-            reasons=tuple(reasons if beat.sent or beat.received else [*reasons[:2], reasons[3]]),
+            count=train.count,
+            points=self._points(train, destination),
+            title=f"calls {shown} every {pace}",
+            reasons=tuple(reasons if train.sent or train.received else [*reasons[:2], reasons[3]]),
             techniques=("T1071.001",) if port in (0, 80, 443, 8080) else ("T1071", "T1571"),
             tactics=("command-and-control",),
             hosts=(entity.name,),
@@ -218,12 +218,12 @@ class Beacons(SessionBehaviour):
             event_ids=beat.event_ids,
         )
 
-    def _points(self, beat: Beat, destination: str) -> float:
+    def _points(self, train: Train, destination: str) -> float:
         if self._popularity.is_popular(destination):
             return POINTS_POPULAR
-        points = POINTS_FETCHING if beat.received > FETCHED_BYTES * beat.count else POINTS
-        points += POINTS_SAME_SIZE if _is_same_size(beat) else 0
-        return points + (POINTS_LASTING if _steady_span_us(beat) >= LASTING_US else 0)
+        points = POINTS_FETCHING if train.received > FETCHED_BYTES * train.count else POINTS
+        points += POINTS_SAME_SIZE if train.is_same_size() else 0
+        return points + (POINTS_LASTING if train.steady_span_us() >= LASTING_US else 0)
 
 
 def _proxied_path(event: Event) -> ChannelKey | None:
@@ -234,45 +234,9 @@ def _proxied_path(event: Event) -> ChannelKey | None:
     return source, domain, 0
 
 
-def _take_in(beat: Beat, complete_s: int) -> None:
-    """Joins the calls before a second to runs of pauses."""
-    ready = sorted([second for second in beat.pending if second < complete_s])
-    beat.pending.difference_update(ready)
-    for second in ready:
-        if beat.judged_s:
-            beat.pauses.append(second - beat.judged_s)
-        beat.judged_s = second
-        if len(beat.pauses) == RUN_PAUSES:
-            _end_run(beat)
-
-
-def _end_run(beat: Beat) -> None:
-    pace = pace_of(beat.pauses)
-    beat.runs += 1
-    if pace is not None:
-        is_same = not beat.pause_s or abs(pace.pause_s - beat.pause_s) <= MAX_DRIFT * beat.pause_s
-        if is_same:
-            beat.steady_runs += 1
-        if not beat.steady_from_s:
-            beat.steady_from_s = beat.judged_s - sum(beat.pauses)
-        beat.pause_s, beat.spread = pace
-    beat.pauses = []
-
-
-def _is_beacon(beat: Beat) -> bool:
+def _is_beacon(train: Train) -> bool:
     return (
-        beat.steady_runs >= MIN_STEADY_RUNS
-        and beat.steady_runs >= MIN_STEADY_SHARE * beat.runs
-        and _steady_span_us(beat) >= MIN_SPAN_US
+        train.steady_runs >= MIN_STEADY_RUNS
+        and train.steady_runs >= MIN_STEADY_SHARE * train.runs
+        and train.steady_span_us() >= MIN_SPAN_US
     )
-
-
-def _steady_span_us(beat: Beat) -> int:
-    return (beat.judged_s - beat.steady_from_s) * SECOND_US
-
-
-def _is_same_size(beat: Beat) -> bool:
-    """Whether most calls send an amount within a factor of two to four."""
-    sizes = beat.sizes
-    told = sum(sizes[1:])
-    return told > 0 and max(map(sum, itertools.pairwise(sizes[1:]))) >= MIN_SAME_SIZE * told

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from pandora_core.detect.names import place_of
+from pandora_core.detect.watermark import CLOCKS_APART_US
 from pandora_core.model import HOUR_US, MINUTE_US, Detection
 
 WEAK_REACH_US = 15 * MINUTE_US
@@ -21,9 +22,9 @@ STRONG_POINTS = 40.0
 """From here on (medium) a detection reaches half a day: an intruder waits, chance signs do not belong together."""
 
 SWEPT_ENTITIES = 3
-SWEEP_PAUSE_US = 5 * MINUTE_US
+SWEEP_PAUSE_US = 5 * MINUTE_US + CLOCKS_APART_US
 """The same detection on three entities, each within five minutes of those before, is a sweep: one thing on many
-hosts, told as one incident, and no longer part of what else happens on each of them."""
+hosts, told as one incident, and no longer part of what else happens on each of them. Each host has its own clock."""
 
 MAX_NAMED_HOSTS = 3
 MAX_NAMED_USERS = 2
