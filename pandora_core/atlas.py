@@ -23,7 +23,7 @@ from pandora_core.store.graphs import GraphSnapshot, GraphStore
 
 log = logging.getLogger(__name__)
 
-VERSION = "graph 2"
+VERSION = "graph 3"
 """Of the snapshot: another one is not read, and the graph is made anew from the stored events."""
 
 JEWEL_TAGS = ("jewel", "crown-jewel")

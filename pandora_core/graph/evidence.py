@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from pandora_core.detect.words import amount
 from pandora_core.graph.history import OTHERS_MACHINE, History, Move, is_control
+from pandora_core.graph.reading import CONTROL
 from pandora_core.model import DAY_US, HOUR_US
 
 MAX_BITS = 10.0
@@ -156,7 +157,7 @@ def _control(history: History, move: Move, day: int) -> Part | None:
     if not is_control(move) and (not move.actions or others_did):
         return None
     having, ways = history.actions_by.others(move.user, day), history.ways_by.others(move.user, day)
-    what = [kind for kind in move.kinds if kind.startswith(("administrative", "remote control"))]
+    what = [kind for kind in move.kinds if kind in CONTROL]
     said = ", ".join((*(f"{kind} used" for kind in what), *move.actions))
     return Part("control", surprise(having + 0.5, ways + RARE_CONTROL - 1), f"on {move.target} at that time: {said}")
 

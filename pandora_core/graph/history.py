@@ -18,12 +18,14 @@ from pandora_core.detect.names import place_of
 from pandora_core.graph.moment import GraphEdge, Moment
 from pandora_core.graph.reading import (
     ADMIN_SHARE,
+    CONTROL,
     EXPLICIT,
     FLOWS,
     LOCAL,
     MACHINE,
     NEW_CREDENTIALS,
     PERSONAL,
+    REMOTE_CONTROL,
     WMI_SERVED,
 )
 from pandora_core.model import DAY_US, HOUR_US, MINUTE_US
@@ -170,7 +172,7 @@ class History:
             days = [hour // _HOURS_A_DAY for hour in edge.hours]
             self.users_at.add(edge.target, edge.user, day, days)
             self.hosts_by.add(edge.user, edge.target, day, days)
-        if edge.kind in (NEW_CREDENTIALS, EXPLICIT):
+        if edge.kind in (NEW_CREDENTIALS, EXPLICIT, REMOTE_CONTROL):
             key = (edge.target if edge.kind == NEW_CREDENTIALS else edge.source, edge.user)
             self.credentials[key] = min(edge.first_us, self.credentials.get(key, edge.first_us))
 
@@ -220,7 +222,7 @@ def moves_of(moment: Moment) -> tuple[Move, ...]:
 
 def is_control(move: Move) -> bool:
     """Whether it came with what only administrators use: administrative shares, pipes that control services."""
-    return any(kind.startswith(("administrative", "remote control")) for kind in move.kinds)
+    return not CONTROL.isdisjoint(move.kinds)
 
 
 def _is_strange(edge: GraphEdge) -> bool:

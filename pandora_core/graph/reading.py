@@ -19,10 +19,19 @@ EXPLICIT, SHARE, ADMIN_SHARE, ADMIN_PIPE = (
     "administrative share",
     "remote control pipe",
 )
+REMOTE_CONTROL = "remote control credentials"
+"""Explicit credentials for what starts programs on the other host: DCOM, which serves WMI, and remote PowerShell."""
+
+WINRM = "winrm"
+"""A session of remote PowerShell or of a remote shell, as the client tells of it: whose it is is not told."""
+
 LOCAL, NEW_CREDENTIALS = "local log-on", "new credentials"
 MACHINE, TICKET, VALIDATION = "machine account", "service ticket", "ntlm validation"
 
-PERSONAL = frozenset({NETWORK, REMOTE_DESKTOP, SSH, EXPLICIT, SHARE, ADMIN_SHARE, ADMIN_PIPE})
+CONTROL = frozenset({ADMIN_SHARE, ADMIN_PIPE, REMOTE_CONTROL, WINRM})
+"""Kinds of what only administrators use."""
+
+PERSONAL = CONTROL | {NETWORK, REMOTE_DESKTOP, SSH, EXPLICIT, SHARE}
 """Kinds that show a person, or somebody with a person's account, going from one host to another."""
 
 AT_HOST = frozenset({LOCAL, NEW_CREDENTIALS})
@@ -51,6 +60,7 @@ _NETWORK_TYPES = (3, 8)
 _ELEVATED = ("%%1842", "Yes")
 _NOBODY = frozenset({"", "-", "anonymous logon", "system", "local service", "network service"})
 _ADMIN_PIPES = frozenset({"svcctl", "atsvc", "winreg"})  # MS-SCMR, MS-TSCH, MS-RRP: services, tasks, registry
+_CONTROL_SERVICES = frozenset({"rpcss", "wsman"})  # classes of service principal names: [MS-DCOM] 1.9, [MS-WSMV] 1.9
 _BUILT_IN_ADMINISTRATOR = re.compile(r"S-1-5-21-[\d-]+-500")  # well-known SID structures, [MS-DTYP] 2.4.2.4
 WMI_SERVED = "the program that serves WMI was started"
 """Of a domain controller this says nothing: its own services ask WMI, and somebody has always just logged on."""
@@ -72,6 +82,7 @@ _SERVICES = {
     NETWORK: "log-on",
     REMOTE_DESKTOP: "rdp",
     SSH: "ssh",
+    WINRM: "winrm",
     SHARE: "smb",
     ADMIN_SHARE: "smb",
     ADMIN_PIPE: "smb",
@@ -178,6 +189,22 @@ def _way_of(event: Event) -> str | None:
     return {9: NEW_CREDENTIALS, 10: REMOTE_DESKTOP}.get(kind) if isinstance(kind, int) else None
 
 
+def _session(event: Event) -> EdgeKey | None:
+    """A remote desktop session began or was taken up again; without an address somebody sat down at the host."""
+    source, target, user = source_of(event), target_of(event), event.user or ""
+    if target is None or is_nobody(user) or machine_of(user):
+        return None
+    return EdgeKey(REMOTE_DESKTOP if source else LOCAL, source or "", target, user_name(user))
+
+
+def _winrm(event: Event) -> EdgeKey | None:
+    server = event.destination_domain
+    if event.host is None or not server or not is_name(server):
+        return None
+    here, there = place_of(event.host), place_of(server)
+    return None if there in ("localhost", here) else EdgeKey(WINRM, here, there, "")
+
+
 def _explicit(event: Event) -> EdgeKey | None:
     user, host, server = event.user or "", event.host, event.destination_domain
     if host is None or is_nobody(user) or machine_of(user):
@@ -187,7 +214,9 @@ def _explicit(event: Event) -> EdgeKey | None:
         by = event.more.get("winlog.subject.user")
         is_other = isinstance(by, str) and not machine_of(by) and user_name(by) != user_name(user)
         return EdgeKey(NEW_CREDENTIALS, "", here, user_name(user)) if is_other else None
-    return EdgeKey(EXPLICIT, here, there, user_name(user))
+    wanted = event.more.get("winlog.event_data.TargetInfo")
+    service = wanted.partition("/")[0].casefold() if isinstance(wanted, str) else ""
+    return EdgeKey(REMOTE_CONTROL if service in _CONTROL_SERVICES else EXPLICIT, here, there, user_name(user))
 
 
 def _ticket(event: Event) -> EdgeKey | None:
@@ -238,5 +267,9 @@ _READERS: dict[str, Callable[[Event], EdgeKey | None]] = {
     "ntlm-validate": _validation,
     "share-accessed": _share,
     "connection": _flow,
+    "rdp-authenticated": _session,
     "rdp-connection": _remote_desktop,
+    "session-reconnected": _session,
+    "session-started": _session,
+    "winrm-connected": _winrm,
 }

@@ -49,11 +49,15 @@ _ACTIONS = frozenset(
         "log-cleared",
         "privileges-assigned",
         "process-started",
+        "rdp-authenticated",
         "rdp-connection",
         "service-installed",
+        "session-reconnected",
+        "session-started",
         "share-accessed",
         "task-changed",
         "task-created",
+        "winrm-connected",
     }
 )
 

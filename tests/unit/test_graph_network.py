@@ -68,6 +68,32 @@ def test_a_log_on_over_the_network_is_an_edge_between_hosts_by_name() -> None:
         (
             event(
                 START_US,
+                "logon-explicit",
+                "authentication",
+                host="WS-5",
+                user="adm",
+                destination_domain="SRV-1.corp.example",
+                more={"winlog.event_data.TargetInfo": "RPCSS/SRV-1.corp.example"},
+            ),
+            "remote control credentials",
+        ),
+        (
+            event(START_US, "winrm-connected", "session", host="WS-5", destination_domain="SRV-1.corp.example"),
+            "winrm",
+        ),
+        (
+            event(START_US, "rdp-authenticated", "session", host="A", user="ann", source_ip="10.0.0.5"),
+            "remote desktop",
+        ),
+        (event(START_US, "session-started", "session", host="A", user="ann", source_ip="10.0.0.5"), "remote desktop"),
+        (event(START_US, "session-started", "session", host="A", user="ann"), "local log-on"),
+        (
+            event(START_US, "session-reconnected", "session", host="A", user="ann", source_domain="WS-5"),
+            "remote desktop",
+        ),
+        (
+            event(
+                START_US,
                 "connection",
                 "network",
                 source_ip="10.0.0.5",
