@@ -11,6 +11,7 @@ import click
 
 from pandora_core import bootstrap, jobdesk, shapes
 from pandora_core.cli.output import emit, json_option, put, say, table
+from pandora_core.cli.quantum_patterns import patterns
 from pandora_core.cli.quantum_tier import tier
 from pandora_core.errors import ConfigError, PandoraError, StoreError
 from pandora_core.store.job_rows import JobState
@@ -30,6 +31,7 @@ def quantum() -> None:
 
 
 quantum.add_command(tier)
+quantum.add_command(patterns)
 
 
 @quantum.command()

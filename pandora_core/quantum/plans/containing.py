@@ -30,7 +30,7 @@ from pandora_core.graph.paths import Route, Step
 from pandora_core.quantum.plans.optimise import Bits, Qubo, anneal, qaoa
 
 MAX_QAOA_BITS = 14
-"""The statevector of one more would double the seconds that a console waits."""
+"""The statevector of one more would double the seconds that a console waits. Of larger problems a part is solved."""
 
 MAX_ANNEALED_BITS = 400
 DEPTHS = (1, 2)
@@ -115,6 +115,42 @@ def reduced(problem: Problem) -> Problem:
     return Problem(tuple(problem.measures[number] for number in kept), cuts, problem.routes)
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some bits of a larger problem, the others as an answer has them."""
+
+    problem: Qubo
+    free: tuple[int, ...]
+    fixed: Bits
+
+    def whole(self, found: Bits) -> Bits:
+        """All bits of the larger problem."""
+        bits = self.fixed.copy()
+        bits[list(self.free)] = found
+        return bits
+
+
+def part_of(problem: Qubo, bits: Bits, many: int) -> Part:
+    """The bits of which an answer's dearest choice is one, and what it is coupled with: at most ``many``.
+
+    The costs are those of the whole, so that a better answer of the part is a better one of the whole.
+    """
+    matrix = (problem.matrix + problem.matrix.T) / 2
+    coupled = np.abs(matrix - np.diag(np.diag(matrix)))
+    free = [int(np.argmax(np.where(bits == 1, np.diag(matrix), -np.inf)))]
+    while len(free) < min(many, problem.size):
+        pull = coupled[free].sum(axis=0)
+        pull[free] = -1.0
+        free.append(int(np.argmax(pull)))
+    free.sort()
+    fixed = bits.copy()
+    fixed[free] = 0
+    linear = 2 * matrix[free] @ fixed
+    offset = problem.cost(fixed)
+    names = tuple(problem.names[number] for number in free) if problem.names else ()
+    return Part(Qubo(matrix[np.ix_(free, free)] + np.diag(linear), offset, names), tuple(free), fixed)
+
+
 def _exact(best: Plan | None) -> Proposal:
     if best is None:
         return Proposal("exact", None, "no plan closes all routes: what fell must not fall, or may not be touched")
@@ -142,15 +178,14 @@ def _quantum_and_annealed(
 
     annealed = anneal(asked, rng, feasible)
     made = [proposal("annealing", annealed.bits, f"{amount(bits, 'bit')}", False)]
-    if bits > MAX_QAOA_BITS:
-        words = f"too large to simulate here: {amount(bits, 'bit')}, {MAX_QAOA_BITS} at most"
-        return [*made, Proposal("QAOA", None, words, True)]
+    part = part_of(asked, np.array(annealed.bits, dtype=np.int8), MAX_QAOA_BITS)
+    size = amount(part.problem.size, "qubit")
+    on = size if part.problem.size == bits else f"{size} for a part of {amount(bits, 'bit')}, the rest is annealing's"
     for depth in DEPTHS:
-        answer = qaoa(asked, depth, rng, feasible)
-        words = (
-            f"simulated, {amount(bits, 'qubit')}; a shot gives the best plan with {answer.optimum_chance or 0:.1%}"
-        )
-        made.append(proposal(answer.solver, answer.bits, words, True))
+        answer = qaoa(part.problem, depth, rng, lambda found: feasible(part.whole(found)))
+        words = f"simulated, {on}; a shot gives the best plan with {answer.optimum_chance or 0:.1%}"
+        whole = part.whole(np.array(answer.bits, dtype=np.int8))
+        made.append(proposal(answer.solver, tuple(whole.tolist()), words, True))
     return made
 
 

@@ -163,6 +163,7 @@ def qaoa(
 ) -> Plan:
     """The best feasible plan among the shots of QAOA with ``depth`` layers, its angles found by COBYLA. Simulated."""
     from scipy.optimize import minimize
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     costs = problem.costs()
     unit = float(costs.std()) or 1.0
@@ -173,7 +174,8 @@ def qaoa(
 
     ramp = np.linspace(0.2, 0.8, depth), np.linspace(0.7, 0.2, depth)
     begun = [np.concatenate([part * rng.uniform(0.6, 1.4) for part in ramp]) for _ in range(starts)]
-    results = [minimize(energy, start, method="COBYLA", options={"maxiter": iterations}) for start in begun]
+    with threadpool_limits(1):  # products this small are slower on several threads, many times so on a busy machine
+        results = [minimize(energy, start, method="COBYLA", options={"maxiter": iterations}) for start in begun]
     best = min(results, key=lambda result: float(result.fun))
     chances = states.probabilities(qaoa_state(scaled, best.x[:depth], best.x[depth:]))[0]
     drawn = np.unique(rng.choice(len(chances), shots, p=chances / chances.sum()))
