@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pandora_core.graph.chains import chains_of, tail_bits
-from pandora_core.graph.history import Move
+from pandora_core.graph.evidence import parts_of
+from pandora_core.graph.history import History, Move
 from pandora_core.graph.pagerank import RandomWalk
-from pandora_core.graph.ranking import INSUFFICIENT, Ranking, rank
+from pandora_core.graph.ranking import INSUFFICIENT, Ranking, rank, total_of
 from pandora_core.model import DAY_US, HOUR_US, MINUTE_US, Event
 from pandora_core.quantum.walks.network import STANDINGS, WALKS
 from tests.unit.graph_samples import START_US, event, graph_of, intrusion, log_on, office, ticket
@@ -27,6 +28,22 @@ def ranked(events: list[Event], **options: Any) -> Ranking:
 
 def order(ranking: Ranking, most: int = 10) -> list[tuple[str, str, str]]:
     return [(one.move.source, one.move.target, one.move.user) for one in ranking.moves[:most]]
+
+
+def test_an_intruder_who_comes_the_way_of_an_earlier_one_is_no_less_unusual() -> None:
+    """What made a chain that stands out is no precedent for what comes after it."""
+    second = [
+        log_on(one.at_us + 6 * DAY_US, "10.0.0.6", one.host or "", "boss", elevated=True, name="WS-5")
+        for one in intrusion(4)[:1]
+    ]
+    events = [*office(days=14), *intrusion(4), *second, *intrusion(12)[1:]]
+    history = History(graph_of(events).at())
+    ways = {("WS-2", "WS-7", "boss"), ("WS-7", "DB-1", "boss")}
+    (late,) = [one for one in history.moves if (one.source, one.target) == ("WS-5", "WS-7")]
+    taught, untaught = parts_of(history, late), parts_of(history.without(ways), late)
+    assert total_of(untaught) > total_of(taught)
+    in_ranking = next(one for one in ranked(events).moves if one.move.source == "WS-5")
+    assert {part.name: part.bits for part in untaught}.items() <= {p.name: p.bits for p in in_ranking.parts}.items()
 
 
 def test_the_moves_of_an_intruder_come_first_and_their_chain_is_told() -> None:

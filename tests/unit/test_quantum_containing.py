@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pandora_core.graph.containment import contain, open_routes, solve
 from pandora_core.graph.moment import Moment
 from pandora_core.graph.paths import steps_of
-from pandora_core.quantum.plans.containing import Proposals, core_problem, propose, reduced
+from pandora_core.quantum.plans import containing
+from pandora_core.quantum.plans.containing import Proposals, core_problem, part_of, propose, reduced
+from pandora_core.quantum.plans.optimise import Qubo
 from pandora_core.quantum.walks.spreading import classical_spread, spread_of
 from tests.unit.graph_samples import graph_of, intrusion, office
 
@@ -82,3 +86,31 @@ def test_the_classical_walk_is_the_exponential_of_its_generator(moment: Moment) 
     times = np.array([0.0, 0.7, 5.0])
     exact = [expm((step - np.eye(len(step))) * time)[:, 3] for time in times]
     assert classical_spread(adjacency, 3, times) == pytest.approx(np.array(exact), abs=1e-10)
+
+
+@given(seed=st.integers(0, 2**32 - 1), size=st.integers(1, 12), many=st.integers(1, 14))
+@settings(max_examples=40)
+def test_a_part_of_a_problem_costs_what_the_whole_does_with_the_other_bits_as_they_were(
+    seed: int, size: int, many: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    whole = Qubo(rng.normal(size=(size, size)), float(rng.normal()))
+    bits = rng.integers(0, 2, size).astype(np.int8)
+    part = part_of(whole, bits, many)
+    assert part.problem.size == min(many, size)
+    assert np.array_equal(part.whole(bits[list(part.free)]), bits)
+    other = rng.integers(0, 2, part.problem.size).astype(np.int8)
+    assert part.problem.cost(other) == pytest.approx(whole.cost(part.whole(other)))
+
+
+def test_of_what_is_too_large_to_simulate_a_part_is_solved_and_it_is_said(
+    moment: Moment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(containing, "MAX_QAOA_BITS", 3)
+    found = propose(moment, steps_of(moment), STARTS, ENDS)
+    quantum = [one for one in found.proposals if one.is_simulated]
+    assert [one.solver for one in quantum] == ["QAOA p=1", "QAOA p=2"]
+    assert all("for a part of" in one.words for one in quantum if one.plan is not None)
+    annealed = next(one.plan for one in found.proposals if one.solver == "annealing")
+    assert annealed is not None
+    assert all(one.plan is not None and one.plan.cost <= annealed.cost + 1e-9 for one in quantum)
