@@ -29,6 +29,9 @@ WAVE_PAUSE_US = GAP_US + CLOCKS_APART_US
 WAVE_HOSTS = 5
 """A wave that reaches this many hosts is one of all hosts; no more are remembered of it."""
 
+WAVE_WEIGHT = 0.3
+"""How much a visit of a wave counts against one to a host alone."""
+
 MAX_WAVES = 64
 """A rule with more of them is everybody's, for good."""
 
@@ -78,20 +81,25 @@ class Waves(msgspec.Struct, kw_only=True, gc=False):
         return next((len(wave.places) for wave in self.found if wave.first_us <= at_us <= wave.last_us), 0)
 
 
-def rarity(visit: Visit, visits: Sequence[Visit], since_us: int) -> float:
+def rarity(visit: Visit, visits: Sequence[Visit], since_us: int, waves: Waves | None = None) -> float:
     """The worth of one of the visits of a rule to a host, 0 to 1; ``since_us`` is the log's beginning.
 
     1 is a rule that the host had on no other day. In its first day a log says little, and visits of it say little of
-    those that come later: tools that learn cry out at everything then.
+    those that come later: tools that learn cry out at everything then. What reaches all hosts at once says little of
+    a visit to this one alone.
     """
+    is_alone = waves is not None and waves.reach(visit.first_us) < WAVE_HOSTS
     days = hours = near = 0.0
     for other in visits:
         if other is not visit:
             apart_us = abs(visit.first_us - other.first_us)
+            weight = 1.0
+            if is_alone and waves is not None and waves.reach(other.first_us) >= WAVE_HOSTS:
+                weight = WAVE_WEIGHT
             if apart_us <= _HALF_DAY_US:
-                near += 1
+                near += weight
             else:
-                weight = warmth(other.first_us, since_us)
+                weight *= warmth(other.first_us, since_us)
                 days += weight
                 hours += weight * (min(apart_us % DAY_US, -apart_us % DAY_US) <= HOUR_US)
     alone = 1 / ((1 + OTHER_DAY * days) * (1 + SAME_HOUR * hours) * (1 + SAME_DAY * near))

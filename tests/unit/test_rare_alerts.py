@@ -115,6 +115,17 @@ def test_what_is_done_on_many_hosts_at_once_is_maintenance_unless_it_comes_from_
     assert all((after[host] < before[host]) is is_less for host in before)
 
 
+def test_maintenance_of_all_hosts_says_little_of_what_is_done_to_one_of_them() -> None:
+    def last_alone(hosts: int) -> float:
+        nights = [at() + (2 + night) * DAY_US for night in range(3)]
+        everywhere = [unrated(night + n, SUDO, f"h-{n}") for night in nights for n in range(hosts)]
+        alone_us = nights[-1] + 14 * HOUR_US
+        found = watched([*beginning(), *everywhere, unrated(alone_us, SUDO, "h-0")])
+        return next(d.points for d in found.values() if d.first_seen_us == alone_us)
+
+    assert last_alone(WAVE_HOSTS) > 1.5 * last_alone(1)
+
+
 def test_a_rule_is_routine_by_its_visits_and_not_by_how_lines_come_in() -> None:
     visits = [at() + 2 * DAY_US + n * HOUR_US for n in range(MAX_VISITS)]
     lines = [unrated(begin + minute * MINUTE_US, SUDO) for begin in visits for minute in (0, 9, 18)]

@@ -209,8 +209,8 @@ class RareAlerts:
     def _points(self, key: RareKey, record: Record, visit: Visit) -> float:
         if len(record.visits) > MAX_VISITS:
             return 0.0
-        points = POINTS * kind_of(key.rule).weight * rarity(visit, record.visits, self._since_us)
         waves = self._waves.get(key.rule)
+        points = POINTS * kind_of(key.rule).weight * rarity(visit, record.visits, self._since_us, waves)
         if waves is not None and waves.reach(visit.first_us) >= WAVE_HOSTS:
             points *= WAVE_SHARE
         return round(points, 1) if points >= MIN_POINTS else 0.0
