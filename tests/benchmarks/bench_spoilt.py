@@ -60,7 +60,7 @@ def main(arguments: Sequence[str]) -> None:
     for name, figures in found.items():
         same, pairs, of_pairs, hit, attacks, false = (sum(column) for column in zip(*figures, strict=True))
         print(
-            f"{name:<44} {same} of {FIRST * companies} moves, {pairs / max(of_pairs, 1):.3f} of pairs a bit apart in order, "
+            f"{name:<44} {same} of {FIRST * companies} moves, {pairs / max(of_pairs, 1):.3f} of pairs in order, "
             f"{hit} of {attacks} attacks, {false} false"
         )
 
