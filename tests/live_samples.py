@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from pathlib import Path
 
 from pandora_core.ingest.recognise import formats
@@ -56,6 +57,19 @@ def trained(data: Path, *, seed: int = 0, recipe: Recipe = RECIPE, is_signed: bo
         how = Training(recipe, seed=seed, rehearsals=2, false_positive_rate=RATE)
         train_version(registry, [loaded], how, ACTOR, name=f"office {seed}", signer=signer if is_signed else None)
     return registry
+
+
+def log_of(lines: list[bytes], path: Path) -> Path:
+    """The lines as a file."""
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    return path
+
+
+def copy_of(template: Path, folder: Path) -> Path:
+    """A data folder like another, as private."""
+    shutil.copytree(template, folder)
+    folder.chmod(0o700)
+    return folder
 
 
 def events_of(lines: list[bytes]) -> list[Event]:

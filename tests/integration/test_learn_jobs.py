@@ -13,18 +13,12 @@ import pytest
 from pandora_core.learn.card import Recipe, Training
 from pandora_core.learn.fitting.training import train, workers
 from pandora_core.learn.versions.registry import Registry
-from tests.unit.learn_samples import made_table
+from tests.unit.learn_samples import made_file, made_table
 
 
 @pytest.fixture
 def made(tmp_path: Path) -> Path:
-    table = made_table(300)
-    lines = ["size,rate,noise,service,flag,label"]
-    for numbers, words, kind in zip(table.numbers, table.categories, table.kinds, strict=True):
-        lines.append(",".join([*(f"{x:.6f}" for x in numbers), *words, str(kind) or "normal"]))
-    path = tmp_path / "made.csv"
-    path.write_text("\n".join(lines))
-    return path
+    return made_file(tmp_path / "made.csv", 300)
 
 
 def start(data: Path, made: Path, trees: int) -> subprocess.Popen[str]:

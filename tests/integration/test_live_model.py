@@ -22,16 +22,18 @@ from pandora_core.config import Settings
 from pandora_core.engine import Engine, EngineOptions
 from pandora_core.ingest.recognise import formats
 from pandora_core.ingest.tail import SourceSpec
-from pandora_core.learn.data.flows import FLOW
+from pandora_core.learn.data.flows import FLOW, FlowReader
 from pandora_core.learn.scoring import live
+from pandora_core.learn.scoring.calibration import Calibration, Scale
 from pandora_core.learn.scoring.live import LiveModel
+from pandora_core.learn.scoring.stage import Stage
 from pandora_core.learn.versions.registry import ARTEFACT, CARD, SIGNATURE, Registry
 from pandora_core.learn.versions.signing import SeedSigner
 from pandora_core.store.reader import Reader
 from pandora_core.store.rows import ModelStatus
 from pandora_core.store.store import Store
 from pandora_core.vault.crypto.secret import Secret
-from tests.live_samples import ACTOR, SCANNER, office, trained
+from tests.live_samples import ACTOR, SCANNER, copy_of, events_of, log_of, office, trained
 
 LINES, KINDS = office(2_400, seed=1)
 
@@ -55,15 +57,7 @@ def data(template: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
-    path = tmp_path / "conn.log"
-    path.write_bytes(b"\n".join(LINES) + b"\n")
-    return path
-
-
-def copy_of(template: Path, folder: Path) -> Path:
-    shutil.copytree(template, folder)
-    folder.chmod(0o700)
-    return folder
+    return log_of(LINES, tmp_path / "conn.log")
 
 
 def promote(folder: Path, number: int, **more: bool) -> None:
@@ -258,6 +252,22 @@ def test_what_was_seen_while_warming_up_is_judged_afterwards(data, tmp_path):
         (tmp_path / "logs" / name).write_text("\n".join(map(json.dumps, moved)) + "\n")
     ingest(data, tmp_path / "logs")
     assert any(SCANNER in str(each["entity"]) for each in detections(data))
+
+
+def test_what_was_judged_before_a_model_began_anew_is_told_by_what_judged_it(data):
+    stage = Stage.open(Registry(data), 1, as_trained=False)
+    scale = Scale((0.0,), (1.0,))
+    found = Calibration(dict.fromkeys(("forest", "surprise"), scale), -1.0, 0.01, 1_000, 40, (), 0.9)
+    stage.recall(msgspec.msgpack.encode(found))
+    flows = [
+        msgspec.structs.replace(event, source_ip=f"10.1.0.{number % 40}")
+        for number, event in enumerate(events_of(office(1_500, seed=4)[0]))
+    ]
+    judged, _ = stage.judge(list(enumerate(flows, start=1)), FlowReader().block(flows))
+    assert stage.is_warming_up
+    assert [len(each.block) for each in judged] == [1_000]
+    assert (judged[0].teller.threshold, judged[0].teller.is_poor_fit) == (-1.0, True)
+    assert len(judged[0].hits()) == 1_000
 
 
 def flip(path: Path) -> None:

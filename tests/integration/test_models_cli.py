@@ -15,18 +15,12 @@ from click.testing import CliRunner
 from pandora_core.cli.main import root
 from pandora_core.errors import ConfigError, RefusedError
 from pandora_core.learn.versions import signing
-from tests.unit.learn_samples import made_table
+from tests.unit.learn_samples import made_file
 
 
 @pytest.fixture
 def made(tmp_path: Path) -> Path:
-    table = made_table(400)
-    lines = ["size,rate,noise,service,flag,label"]
-    for numbers, words, kind in zip(table.numbers, table.categories, table.kinds, strict=True):
-        lines.append(",".join([*(f"{x:.6f}" for x in numbers), *words, str(kind) or "normal"]))
-    path = tmp_path / "made.csv"
-    path.write_text("\n".join(lines))
-    return path
+    return made_file(tmp_path / "made.csv", 400)
 
 
 def run(data: Path, *words: str) -> dict:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from pandora_core.quantum.tier.training import Options, train
 from pandora_core.store.escalations import Escalations
 from pandora_core.store.sqlite import FILE_NAME
 from pandora_core.store.store import Store
-from tests.live_samples import events_of, office, promoted
+from tests.live_samples import copy_of, events_of, log_of, office, promoted
 
 LINES, _ = office(1_600, seed=1)
 
@@ -50,21 +49,13 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
-    path = tmp_path / "conn.log"
-    path.write_bytes(b"\n".join(LINES) + b"\n")
-    return path
+    return log_of(LINES, tmp_path / "conn.log")
 
 
 def use(folder: Path, model: TierModel) -> None:
     store = Store(folder / FILE_NAME)
     Escalations(store).use(tier.save(folder, model))
     store.close()
-
-
-def copied(template: Path, folder: Path) -> Path:
-    shutil.copytree(template, folder)
-    folder.chmod(0o700)
-    return folder
 
 
 def ingest(folder: Path, log: Path, **settings: int) -> None:
@@ -78,7 +69,7 @@ def found(folder: Path, detector: str = NAME) -> list[Any]:
 
 
 def test_novel_flows_are_told_beside_the_models_own_and_say_both_figures(template, log, tmp_path):
-    folder = copied(template, tmp_path / "data")
+    folder = copy_of(template, tmp_path / "data")
     ingest(folder, log)
     assert found(folder, "flow-model")
     novel = [body[0] for body in found(folder)]
@@ -93,19 +84,19 @@ def test_novel_flows_are_told_beside_the_models_own_and_say_both_figures(templat
 @pytest.mark.parametrize("batch_size", [7, 256])
 def test_the_size_of_batches_changes_nothing(template, log, tmp_path, batch_size):
     for name, size in (("whole", 10_000), ("parts", batch_size)):
-        ingest(copied(template, tmp_path / name), log, batch_size=size)
+        ingest(copy_of(template, tmp_path / name), log, batch_size=size)
     assert found(tmp_path / "parts") == found(tmp_path / "whole") != []
 
 
 def test_a_budget_is_kept(template, log, tmp_path):
-    ingest(copied(template, tmp_path / "data"), log, novelty_per_day=2)
+    ingest(copy_of(template, tmp_path / "data"), log, novelty_per_day=2)
     assert len(found(tmp_path / "data")) == 2
-    ingest(copied(template, tmp_path / "none"), log, novelty_per_day=0)
+    ingest(copy_of(template, tmp_path / "none"), log, novelty_per_day=0)
     assert found(tmp_path / "none") == []
 
 
 def test_a_gate_that_is_closed_screens_nothing(template, log, tmp_path):
-    folder = copied(template, tmp_path / "data")
+    folder = copy_of(template, tmp_path / "data")
     use(folder, screening(is_on=False))
     ingest(folder, log)
     assert found(folder) == []
@@ -114,8 +105,8 @@ def test_a_gate_that_is_closed_screens_nothing(template, log, tmp_path):
 
 @pytest.mark.parametrize("dies_at", [1, 3, 6])
 def test_an_engine_that_dies_finds_the_same(template, log, tmp_path, dies_at):
-    ingest(copied(template, tmp_path / "whole"), log)
-    folder = copied(template, tmp_path / "killed")
+    ingest(copy_of(template, tmp_path / "whole"), log)
+    folder = copy_of(template, tmp_path / "killed")
     for steps in (dies_at, 1_000):
         store = Store(folder / FILE_NAME)
         engine: Engine = bootstrap._engine(Settings(data=folder, batch_size=100), store)

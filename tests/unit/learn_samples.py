@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from pandora_core.learn.data.flows import FLOW, WORDS, FlowBlock
@@ -59,3 +61,13 @@ def flow_table(rows: int, seed: int = 0) -> Table:
     kinds[(named["source_bytes"] > 500) & (words[:, 1] > "m")] = "theft"
     times = np.arange(rows, dtype=np.int64) * SECOND_US
     return Table(FLOW, block.numbers, words, kinds.astype(np.str_), times)
+
+
+def made_file(path: Path, rows: int) -> Path:
+    """:func:`made_table` as a file with a column ``label``."""
+    table = made_table(rows)
+    lines = ["size,rate,noise,service,flag,label"]
+    for numbers, words, kind in zip(table.numbers, table.categories, table.kinds, strict=True):
+        lines.append(",".join([*(f"{x:.6f}" for x in numbers), *words, str(kind) or "normal"]))
+    path.write_text("\n".join(lines))
+    return path

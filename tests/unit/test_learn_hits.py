@@ -69,6 +69,18 @@ def test_a_model_that_fits_poorly_opens_no_alert_by_itself():
     assert found.detection.reasons[-1].startswith("the model fits this network poorly")
 
 
+def test_a_model_that_fits_poorly_has_one_detection_a_source_and_so_opens_no_alert_by_many_either():
+    poor = MODEL._replace(is_poor_fit=True)
+    hits = [hit(number, destination=number, excess=2.0) for number in range(1, 10)]
+    made, told = Hits(context()), []
+    for one in hits:
+        made.take(poor, [one], reasons_of([one]))
+        told += [fired.detection for fired in made.changed()]
+    assert len({found.id for found in told}) == 1
+    assert [found.count for found in told] == [1, 2, 4, 8]
+    assert told[-1].title == "flows to several destinations look like an attack"
+
+
 def test_a_destination_of_many_hosts_is_a_service_that_the_model_does_not_know():
     made = Hits(context())
     found = take(made, [hit(number, source=number, excess=5.0) for number in range(1, 5)])

@@ -15,6 +15,7 @@ import math
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
@@ -70,11 +71,12 @@ _PORT_CLASSES = ("none", "system", "registered", "dynamic")
 WORDS: tuple[tuple[str, ...], ...] = (_TRANSPORTS, _SERVICES, _OUTCOMES, _PORT_CLASSES)
 """Every word that a category of :data:`FLOW` can be; a flow's codes are places in these."""
 
-_OTHER = len(_SERVICES) - 1
+_OTHER, _OTHER_TRANSPORT = len(_SERVICES) - 1, len(_TRANSPORTS) - 1
 _FAILED = len(_SERVICES)
 _TRANSPORT_CODE = {word: code for code, word in enumerate(_TRANSPORTS)}
 _SERVICE_CODE = {port: _SERVICES.index(word) for port, word in _SERVICE_OF.items()}
 _OUTCOME_CODE: dict[str | None, int] = {word: code for code, word in enumerate(_OUTCOMES)}
+_FAILURE = _OUTCOMES.index("failure")
 _CLASS_STARTS = np.array([1, 1024, 49_152])
 
 _NAMED = (
@@ -136,10 +138,14 @@ class FlowBlock:
         return made
 
 
+_Flow: TypeAlias = tuple[str, int, bool]
+"""Where to, which port, and whether it failed."""
+
+
 class _Past(NamedTuple):
     """The last flows of one source, oldest first, and how many there are of each kind."""
 
-    flows: deque[tuple[str, int, bool]]
+    flows: deque[_Flow]
     destinations: dict[str, int]
     ports: dict[int, int]
     services: list[int]
@@ -154,17 +160,20 @@ class FlowReader:
 
     def block(self, events: Sequence[Event]) -> FlowBlock:
         """The features of flows (:func:`is_flow`), each with those before it in its source's window."""
-        said: list[Any] = []
-        recent: list[int] = []
-        codes: list[int] = []
-        counted, service_of, transport_of = self._counted, _SERVICE_CODE.get, _TRANSPORT_CODE.get
-        for event in events:
-            get, port = event.more.get, event.destination_port or 0
-            said += [get(name) for name in _NAMED]
-            service, outcome = service_of(port, _OTHER), _OUTCOME_CODE.get(event.outcome, 2)
-            codes += (transport_of(event.transport, 4), service, outcome, port)  # type: ignore[arg-type]
-            recent += counted(event.source_ip or "", event.destination_ip or "", port, service, outcome == 1)
-        return _block(said, recent, codes, len(events))
+        ports = [event.destination_port or 0 for event in events]
+        services = list(map(_SERVICE_CODE.get, ports, repeat(_OTHER)))
+        outcomes = [_OUTCOME_CODE.get(event.outcome, 2) for event in events]
+        transports = [_TRANSPORT_CODE.get(event.transport, _OTHER_TRANSPORT) for event in events]  # type: ignore[arg-type]
+        ends = [event.destination_ip or "" for event in events]
+        flows = zip(ends, ports, [outcome == _FAILURE for outcome in outcomes], strict=True)
+        recent = self._counted([event.source_ip or "" for event in events], flows, services)
+        numbers = np.empty((len(FLOW.numbers), len(events)))
+        _fill_own(numbers, _said([event.more for event in events]))
+        counts = np.array(recent, np.float64).reshape(len(events), len(_RECENT) + 1).T
+        numbers[len(_OWN) :] = counts[:-1] / counts[-1]
+        classes = np.searchsorted(_CLASS_STARTS, ports, side="right")
+        # By column in memory: everything that follows goes column by column.
+        return FlowBlock(numbers.T, np.array([transports, services, outcomes, classes], np.int16).T)
 
     def table(self, events: Iterable[Event], kinds: Iterable[str]) -> Table:
         """A table of flows, put in order of time first."""
@@ -189,28 +198,34 @@ class FlowReader:
             ValueError: it is no such state.
         """
         self._pasts.clear()
-        for source, flows in msgspec.msgpack.decode(state, type=list[tuple[str, list[tuple[str, int, bool]]]]):
-            for destination, port, failed in flows:
-                self._counted(source, destination, port, _SERVICE_CODE.get(port, _OTHER), failed)
+        for source, flows in msgspec.msgpack.decode(state, type=list[tuple[str, list[_Flow]]]):
+            self._counted(repeat(source), flows, [_SERVICE_CODE.get(port, _OTHER) for _, port, _ in flows])
 
-    def _counted(self, source: str, destination: str, port: int, service: int, failed: bool) -> tuple[int, ...]:
-        """One more flow of a source; what its window now holds, in the order of ``_RECENT``, and its length."""
-        past = self._pasts.get(source)
-        if past is None:
-            past = self._new(source)
-        else:
-            self._pasts.move_to_end(source)
-        flows, destinations, ports, services = past
-        flows.append((destination, port, failed))
-        destinations[destination] = destinations.get(destination, 0) + 1
-        ports[port] = ports.get(port, 0) + 1
-        services[service] += 1
-        services[_FAILED] += failed
-        if len(flows) > WINDOW_FLOWS:
-            _forget_oldest(past)
-        return (
-            services[_FAILED], len(destinations), len(ports), destinations[destination], services[service], len(flows)
-        )  # fmt: skip
+    def _counted(self, sources: Iterable[str], flows: Iterable[_Flow], services: Iterable[int]) -> list[int]:
+        """Takes flows into the windows of their sources. Of each, what its window then holds, in the order of
+        ``_RECENT``, and its length: all in one list, since this is the loop that every flow costs.
+        """
+        made: list[int] = []
+        known, touch = self._pasts.get, self._pasts.move_to_end
+        for service, source, flow in zip(services, sources, flows, strict=False):
+            past = known(source)
+            if past is None:
+                past = self._new(source)
+            else:
+                touch(source)
+            last, destinations, ports, held = past
+            last.append(flow)
+            destination, port, failed = flow
+            destinations[destination] = destinations.get(destination, 0) + 1
+            ports[port] = ports.get(port, 0) + 1
+            held[service] += 1
+            if failed:
+                held[_FAILED] += 1
+            if len(last) > WINDOW_FLOWS:
+                _forget_oldest(past)
+            same = destinations[destination]
+            made += (held[_FAILED], len(destinations), len(ports), same, held[service], len(last))
+        return made
 
     def _new(self, source: str) -> _Past:
         past = self._pasts[source] = _Past(deque(), {}, {}, [0] * (len(_SERVICES) + 1))
@@ -247,26 +262,16 @@ def _forget_oldest(past: _Past) -> None:
         del ports[port]
 
 
-def _block(said: list[Any], recent: list[int], codes: list[int], flows: int) -> FlowBlock:
-    numbers = np.empty((len(FLOW.numbers), flows))
-    _fill_own(numbers, _columns(said, flows))
-    counts = np.array(recent, np.float64).reshape(flows, len(_RECENT) + 1).T
-    numbers[len(_OWN) :] = counts[:-1] / counts[-1]
-    categories = np.array(codes, np.int64).reshape(flows, len(WORDS))
-    categories[:, 3] = np.searchsorted(_CLASS_STARTS, categories[:, 3], side="right")
-    # By column in memory: everything that follows goes column by column.
-    return FlowBlock(numbers.T, np.asfortranarray(categories, np.int16))
-
-
-def _columns(said: list[Any], flows: int) -> Reals:
-    """What logs said as numbers by name; ``nan`` for what is missing, below zero or no number."""
-    try:
-        made = np.array(said, np.float64)
-    except (TypeError, ValueError):
-        made = np.array([each if isinstance(each, int | float) else math.nan for each in said], np.float64)
-    columns: Reals = made.reshape(flows, len(_NAMED)).T.copy()
-    columns[~(columns >= 0.0)] = np.nan
-    return columns
+def _said(more: Sequence[dict[str, Any]]) -> Reals:
+    """What logs said of flows as numbers by name; ``nan`` for what is missing, below zero or no number."""
+    made = np.empty((len(_NAMED), len(more)))
+    for row, name in zip(made, _NAMED, strict=True):
+        try:
+            row[:] = np.fromiter(map(dict.get, more, repeat(name), repeat(math.nan)), np.float64, len(more))
+        except (TypeError, ValueError):
+            row[:] = [each if isinstance(each := said.get(name), int | float) else math.nan for said in more]
+    made[~(made >= 0.0)] = np.nan
+    return made
 
 
 def _fill_own(numbers: Reals, said: Reals) -> None:

@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from pandora_core.learn.table import Cells, Reals, Words
 
 _STRUCTURE_ROWS = 20_000
+_FEW_A_ROW = 4
+"""So many possible codes for each row are counted in one table; for more, only those that there are."""
+
 _SMOOTHING = 2.0
 """Weight of the column's own distribution in each conditional one, as so many rows."""
 
@@ -130,16 +133,22 @@ def _edges(values: Reals, bins: int) -> Reals:
 
 
 def _mutual_information(codes: NDArray[np.intp], sizes: NDArray[np.int_]) -> Reals:
-    """Of every pair of columns, in nats, from one product of all one-hot columns."""
-    starts = np.concatenate([[0], np.cumsum(sizes)])
-    hot = np.zeros((len(codes), starts[-1]), np.float32)
-    hot[np.arange(len(codes))[:, None], codes + starts[:-1]] = 1.0
-    joint = (hot.T @ hot).astype(np.float64) / len(codes)
-    single = np.diag(joint)
-    expected = np.outer(single, single)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        parts = np.where(joint > 0, joint * np.log(joint / expected), 0.0)
-    return np.add.reduceat(np.add.reduceat(parts, starts[:-1], axis=0), starts[:-1], axis=1)
+    """Of every pair of columns, in nats: what the entropies of both come to beyond that of the pair."""
+    columns = list(np.ascontiguousarray(codes.T))
+    alone = [_entropy(column, size) for column, size in zip(columns, sizes.tolist(), strict=True)]
+    made = np.diag(alone)
+    for first, column in enumerate(columns):
+        for second in range(first):
+            both = _entropy(column * sizes[second] + columns[second], int(sizes[first] * sizes[second]))
+            made[first, second] = made[second, first] = alone[first] + alone[second] - both
+    return made
+
+
+def _entropy(codes: NDArray[np.intp], size: int) -> float:
+    """Of codes below ``size``, in nats."""
+    counts = np.bincount(codes) if size < _FEW_A_ROW * len(codes) else np.unique(codes, return_counts=True)[1]
+    shares = counts[counts > 0] / len(codes)
+    return float(-(shares * np.log(shares)).sum())
 
 
 def _tree(weights: Reals) -> list[Edge]:

@@ -26,7 +26,8 @@ SURE_NATS, ENOUGH_FLOWS = 1.5, 3
 or when there are so many between the same two."""
 
 POINTS_POOR_FIT = 20.0
-"""At most, from a model that called a fifth of this network attacks before it was calibrated: no alert by itself."""
+"""At most, from a model that called a fifth of this network attacks before it was calibrated: no alert by itself, so
+that all flows of a source share one detection."""
 
 POINTS_POPULAR = 5.0
 """Where four hosts have such flows to one destination: a service that the model does not know."""
@@ -135,7 +136,7 @@ class Hits(SessionBehaviour):
 
     def take(self, model: Model, hits: list[Hit], reasons_of: Callable[[list[int]], list[tuple[str, ...]]]) -> None:
         """Takes hits in, in the order of events; ``reasons_of`` says of some of them, by place, what made them so."""
-        keys = [self._key(model.number, hit) for hit in hits]
+        keys = [self._key(model, hit) for hit in hits]
         places = self._leading(keys, hits)
         said = dict(zip(places, reasons_of(places), strict=True))
         for place, (key, hit) in enumerate(zip(keys, hits, strict=True)):
@@ -150,7 +151,7 @@ class Hits(SessionBehaviour):
                 session.evidence, session.excess = hit.evidence, hit.excess
                 session.reasons = said[place] if place in said else reasons_of([place])[0]
             session.remember(hit.event_id, hit.at_us)
-            if not _is_enough(session) or not _is_news(session, hit.at_us):
+            if not _is_enough(session) or not _is_news(session, hit.at_us, model):
                 continue
             session.shown = _shown(session)
             if session.fired_event_id:
@@ -164,13 +165,15 @@ class Hits(SessionBehaviour):
     def recall(self, memory: bytes) -> None:
         self._popularity.load(memory)
 
-    def _key(self, model: int, hit: Hit) -> Key:
-        told = self._told.at(Source(model, hit.source), hit.at_us)
+    def _key(self, model: Model, hit: Hit) -> Key:
+        if model.is_poor_fit:
+            return Key(model.number, hit.source, _MANY)
+        told = self._told.at(Source(model.number, hit.source), hit.at_us)
         if hit.destination not in told.destinations:
             if len(told.destinations) >= MOST_DESTINATIONS:
-                return Key(model, hit.source, _MANY)
+                return Key(model.number, hit.source, _MANY)
             told.destinations = (*told.destinations, hit.destination)
-        return Key(model, hit.source, hit.destination)
+        return Key(model.number, hit.source, hit.destination)
 
     def _leading(self, keys: list[Key], hits: list[Hit]) -> list[int]:
         """The places of hits that may be the worst of their session when it is their turn: asked for all at once."""
@@ -192,7 +195,7 @@ class Hits(SessionBehaviour):
         number, source, destination = key
         shown = session.shown or _shown(session)
         entity = self._names.entity_at(source, shown.last_us)
-        where = destination or "further destinations"
+        where = destination or ("several destinations" if shown.is_poor_fit else "further destinations")
         reasons = [
             f"{amount(shown.flows, 'flow')} to {where}, {_ports(shown.ports)}: evidence of up to "
             f"{shown.evidence:.1f} nats by model {number} ({session.name}), which alerts above {shown.threshold:.1f}",
@@ -225,15 +228,17 @@ def _is_enough(session: Suspected) -> bool:
     return session.excess >= SURE_NATS or session.count >= ENOUGH_FLOWS
 
 
-def _is_news(session: Suspected, at_us: int) -> bool:
-    """Whether a flow changes what a person reads: it is worse, or there are a quarter more, or it was a while ago."""
+def _is_news(session: Suspected, at_us: int, model: Model) -> bool:
+    """Whether a flow changes what a person reads: it is worse, or there are a quarter more, or it was a while ago.
+
+    Of a model that fits poorly less is news: it is worse, or there are twice as many.
+    """
     shown = session.shown
-    return (
-        shown is None
-        or session.excess > shown.excess + _NEWS_NATS
-        or 4 * session.count >= 5 * shown.flows
-        or abs(at_us - shown.last_us) >= _NEWS_US
-    )
+    if shown is None or session.excess > shown.excess + _NEWS_NATS:
+        return True
+    if model.is_poor_fit:
+        return session.count >= 2 * shown.flows
+    return 4 * session.count >= 5 * shown.flows or abs(at_us - shown.last_us) >= _NEWS_US
 
 
 def _shown(session: Suspected) -> Shown:

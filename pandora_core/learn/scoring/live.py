@@ -238,7 +238,7 @@ class LiveModel:
         for part in judged:
             hits = part.hits()
             if hits:
-                self._hits.take(stage.teller, hits, partial(stage.reasons, part))
+                self._hits.take(part.teller, hits, partial(stage.reasons, part))
                 self._fired += len(hits)
             self._novel.look(part.origins, part.block, part.is_open)
         for drift in drifts:
@@ -260,6 +260,8 @@ class LiveModel:
             scored=self._scored,
             fired=self._fired,
             drift=self._drift,
+            novel=self._novel.told,
+            withheld=self._novel.withheld,
         )
 
 

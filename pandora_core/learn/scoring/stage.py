@@ -46,26 +46,40 @@ class Judged(NamedTuple):
     block: FlowBlock
     evidence: Reals
     """In nats, on the scale that the threshold is on."""
-    cut: float
-    """Of evidence: what lies above it is a hit."""
+    teller: Teller
+    """Its threshold is of evidence: what lies above it is a hit."""
+    home: LiveMember | None = None
+    """What was learned here and had its say too."""
 
     @property
     def is_open(self) -> Flags:
         """The flows that are no hits."""
-        return np.asarray(self.evidence <= self.cut)
+        return np.asarray(self.evidence <= self.teller.threshold)
 
-    def after(self, flows: int) -> Judged:
-        """Those after the first ``flows``."""
-        rest = slice(flows, None)
-        return Judged(self.origins[rest], self.block.take(rest), self.evidence[rest], self.cut)
+    def take(self, rows: slice) -> Judged:
+        """Those of a run of places."""
+        return self._replace(origins=self.origins[rows], block=self.block.take(rows), evidence=self.evidence[rows])
 
     def hits(self) -> list[Hit]:
         """The flows above the threshold."""
         found: list[int] = np.flatnonzero(~self.is_open).tolist()
+        cut = self.teller.threshold
         return [
-            Hit(*self.origins[place], float(self.evidence[place]), float(self.evidence[place]) - self.cut)
+            Hit(*self.origins[place], float(self.evidence[place]), float(self.evidence[place]) - cut)
             for place in found
         ]
+
+
+class _Flows(NamedTuple):
+    """Flows that wait to be judged, and every member's scores of them."""
+
+    origins: Origins
+    block: FlowBlock
+    own: dict[str, Reals]
+
+    def take(self, rows: slice) -> _Flows:
+        own = {name: scores[rows] for name, scores in self.own.items()}
+        return _Flows(self.origins[rows], self.block.take(rows), own)
 
 
 class _Memory(msgspec.Struct):
@@ -106,12 +120,6 @@ class Stage:
         return cls(registry.version(number), registry.open(number, schema=FLOW.id), as_trained=as_trained)
 
     @property
-    def teller(self) -> Teller:
-        """What detections say of this version."""
-        is_poor = self._calibration is not None and self._calibration.is_poor_fit
-        return Teller(self.number, self.name, self._cut, is_poor)
-
-    @property
     def is_warming_up(self) -> bool:
         return not (self._warm_up.is_over or self._as_trained)
 
@@ -142,27 +150,27 @@ class Stage:
         """Scores flows; gives those that are judged now, and the drift after each bucket of flows that was filled."""
         judged: list[Judged] = []
         drifts: list[Drift] = []
-        origins = Origins(events)
-        while len(block):
-            size = min(len(block), self._warm_up.room if self.is_warming_up else self._guard.room)
-            part, block = block.take(slice(0, size)), block.take(slice(size, None))
-            now, origins = origins[:size], origins[size:]
-            own = self._compiled.member_scores(part)
-            if self._meter is not None:
-                drifts += self._meter.add(part, combine(own, self._model.tails, self._model.weights))
+        flows = _Flows(Origins(events), block, self._compiled.member_scores(block))
+        while len(flows.block):
             if self.is_warming_up:
-                self._warm_up.hold(list(now), part)
+                size = min(len(flows.block), self._warm_up.room)
+                part = flows.take(slice(0, size))
+                drifts += self._metered(part)
+                self._warm_up.hold(list(part.origins), part.block)
                 judged += [] if self._warm_up.room else self._warmer()
             else:
-                judged.append(self._judged(now, part, own))
-                self._guarded(now.sources(), judged[-1])
+                found = self._judged(*flows)
+                size = self._guarded(found)
+                drifts += self._metered(flows.take(slice(0, size)))
+                judged.append(found.take(slice(0, size)))
+            flows = flows.take(slice(size, None))
         return judged, drifts
 
     def reasons(self, judged: Judged, places: Sequence[int]) -> list[tuple[str, ...]]:
         """What made each of some hits score as it did: a sentence for each member, its parts summing to its score."""
         block = judged.block.take(np.flatnonzero(~judged.is_open)[list(places)])
         apart = self._compiled.taken_apart(block)
-        if self._home is not None and (home := self._home.taken_apart(block)) is not None:
+        if judged.home is not None and (home := judged.home.taken_apart(block)) is not None:
             apart[HOME] = home
         words = block.words()
         told = [
@@ -194,10 +202,6 @@ class Stage:
             self._meter = Meter.restored(memory.meter)
         self._guard = memory.guard
 
-    @property
-    def _cut(self) -> float:
-        return self._calibration.cut if self._calibration is not None else self._model.cut
-
     def _calibrate(self, calibration: Calibration) -> None:
         self._calibration = calibration
         if calibration.home is not None:
@@ -206,20 +210,32 @@ class Stage:
     def _judged(self, origins: Sequence[Origin], block: FlowBlock, own: dict[str, Reals]) -> Judged:
         if self._calibration is None:
             evidence = combine(own, self._model.tails, self._model.weights)
-        else:
-            if self._home is not None:
-                own = own | {HOME: self._home.scores(block)}
-            evidence = self._calibration.evidence(self._model, own)
-        return Judged(origins, block, evidence, self._cut)
+            return Judged(origins, block, evidence, Teller(self.number, self.name, self._model.cut))
+        if self._home is not None:
+            own = own | {HOME: self._home.scores(block)}
+        found = self._calibration
+        teller = Teller(self.number, self.name, found.cut, found.is_poor_fit)
+        return Judged(origins, block, found.evidence(self._model, own), teller, self._home)
 
-    def _guarded(self, sources: list[str], judged: Judged) -> None:
-        """Goes back to looking on where too much of the network would be attacks."""
-        _note(self._guard, sources, judged)
-        if self._guard.room:
-            return
-        if self._guard.is_flooded() and not self._as_trained:
-            self._begin_anew(self._guard)
-        self._guard = Guard()
+    def _metered(self, flows: _Flows) -> list[Drift]:
+        if self._meter is None:
+            return []
+        return self._meter.add(flows.block, combine(flows.own, self._model.tails, self._model.weights))
+
+    def _guarded(self, judged: Judged) -> int:
+        """How many of the flows hold before too much of the network would be attacks: then it looks on again."""
+        sources, is_hit, taken = _sources(judged.origins), ~judged.is_open, 0
+        while taken < len(sources):
+            rows = slice(taken, taken + self._guard.room)
+            _note(self._guard, sources[rows], is_hit[rows])
+            taken = min(rows.stop, len(sources))
+            if self._guard.room:
+                break
+            guard, self._guard = self._guard, Guard()
+            if guard.is_flooded() and not self._as_trained:
+                self._begin_anew(guard)
+                break
+        return taken
 
     def _begin_anew(self, guard: Guard) -> None:
         self._calibration = self._home = None
@@ -232,13 +248,12 @@ class Stage:
         origins, block = self._warm_up.held()
         own = self._compiled.member_scores(block)
         if self._warm_up.is_looking:
-            sources = [origin.source for origin in origins]
-            self._calibrate(calibrate(self._model, own, sources, rate=self._rate, cells=block.cells()))
+            self._calibrate(calibrate(self._model, own, _sources(origins), rate=self._rate, cells=block.cells()))
             self._warm_up.scaled()
             return []
         judged, guard = self._judged(origins, block, own), Guard()
-        proof = judged.after(self._warm_up.looked)
-        _note(guard, [origin.source for origin in proof.origins], proof)
+        proof = judged.take(slice(self._warm_up.looked, None))
+        _note(guard, _sources(proof.origins), ~proof.is_open)
         if guard.is_flooded():
             self._begin_anew(guard)
             return []
@@ -249,8 +264,12 @@ class Stage:
         return [judged]
 
 
-def _note(guard: Guard, sources: list[str], judged: Judged) -> None:
-    guard.add(sources, [sources[place] for place in np.flatnonzero(~judged.is_open)])
+def _note(guard: Guard, sources: list[str], is_hit: Flags) -> None:
+    guard.add(sources, [sources[place] for place in np.flatnonzero(is_hit)])
+
+
+def _sources(origins: Sequence[Origin]) -> list[str]:
+    return origins.sources() if isinstance(origins, Origins) else [origin.source for origin in origins]
 
 
 def _sentence(member: str, scored: Scored, numbers: Reals, words: Sequence[str], row: int) -> str:
