@@ -41,7 +41,7 @@ class Recipe(msgspec.Struct, frozen=True):
 
 
 RECIPES: dict[str, Recipe] = {
-    "hybrid": Recipe({"forest": {}, "surprise": {}}),
+    "hybrid": Recipe({"forest": {}, "surprise": {}, "isolation": {}}),
     "live": Recipe({"boosting": {"max_iter": 60}, "surprise": {}}),
     "forest": Recipe({"forest": {}}),
     "boosting": Recipe({"boosting": {}}),

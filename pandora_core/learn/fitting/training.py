@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import platform
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import NamedTuple
@@ -27,10 +28,13 @@ from pandora_core.learn.table import BENIGN, Flags, Indices, Reals, Table
 Progress = Callable[[int, int, str], None]
 """Told of every step: which one of how many, and what it is."""
 
-_RATES = (0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05)
+_RATES = (0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.07)
 """False positive rates that a threshold is chosen from."""
 
-_NEARLY = 0.01
+_MOST_RATE_LIVE = 0.05
+"""The largest of them for flows as they come: there a false alarm costs somebody's time."""
+
+_NEARLY = 0.02
 """So much less F1 in rehearsal is given for a more lenient threshold."""
 
 _STRANGE = 0.05
@@ -72,9 +76,11 @@ def train(table: Table, how: Training, progress: Progress = lambda *_: None) -> 
     members = fit_members(table, how.recipe, how.seed)
     usual = held.usual(how.seed)
     tails = {name: Tail.of(scores[usual]) for name, scores in held.scores.items()}
-    weights = dict.fromkeys(members, 1.0)
+    weights = _voices(members)
     evidence = combine(held.scores, tails, weights)
-    rate = how.false_positive_rate or _best_rate(evidence, held, usual)
+    rate = how.false_positive_rate or _best_rate(
+        evidence, held, usual, _MOST_RATE_LIVE if table.schema.is_live else 1.0
+    )
     slope, offset = _fit_probability(evidence, held, usual)
     schema = table.schema
     model = Model(schema.name, schema.version, schema.columns, dict(members), tails, weights, slope, offset)
@@ -244,6 +250,12 @@ def _rehearsed(judged: Judged, types: tuple[str, ...]) -> Rehearsal:
     )
 
 
+def _voices(members: Iterable[str]) -> dict[str, float]:
+    """Weights of members: those that learn attacks share one voice, those that know benign rows alone another."""
+    kinds = Counter(name in NOVELTY for name in members)
+    return {name: 1.0 / kinds[name in NOVELTY] for name in members}
+
+
 def _mixture(held: _Held, usual: Indices) -> Reals:
     """Weights of held rows: half of the attacks' is of new types, each type by the root of its rows; usual ones 1.
 
@@ -260,7 +272,7 @@ def _mixture(held: _Held, usual: Indices) -> Reals:
     return weights
 
 
-def _best_rate(evidence: Reals, held: _Held, usual: Indices) -> float:
+def _best_rate(evidence: Reals, held: _Held, usual: Indices, most: float) -> float:
     """The largest false positive rate whose F1 over the mixture is nearly the best; 1 % where no attack is known.
 
     The largest, since attacks to come will be stranger than those that could be rehearsed.
@@ -273,8 +285,8 @@ def _best_rate(evidence: Reals, held: _Held, usual: Indices) -> float:
         called = evidence > cut_at(evidence[usual], rate)
         return float(2.0 * weights[called & attack].sum() / (weights[called].sum() + weights[attack].sum()))
 
-    worth = {rate: f1(rate) for rate in _RATES}
-    return max(rate for rate in _RATES if worth[rate] >= max(worth.values()) - _NEARLY)
+    worth = {rate: f1(rate) for rate in _RATES if rate <= most}
+    return max(rate for rate in worth if worth[rate] >= max(worth.values()) - _NEARLY)
 
 
 def _fit_probability(evidence: Reals, held: _Held, usual: Indices) -> tuple[float, float]:
