@@ -234,10 +234,15 @@ class Jobs:
         )
 
     def requeue(self, job_id: str, reason: str) -> bool:
-        """Back into the queue of this machine: the attempt came to nothing, for sure."""
+        """Back into the queue of this machine: the attempt came to nothing, for sure. What somebody has cancelled
+        meanwhile stays where it is, to be ended by whoever looks at it next.
+        """
         attempt = "intent_at_us worker_pid worker_started started_at_us remote_id remote_backend remote_state"
         cleared: dict[str, Any] = dict.fromkeys(attempt.split())
-        return self._move(job_id, OPEN, durable=True, state=JobState.QUEUED.value, reason=reason, **cleared)
+        is_wanted = (_t.cancelled_by.is_(None),)
+        return self._move(
+            job_id, OPEN, durable=True, conditions=is_wanted, state=JobState.QUEUED.value, reason=reason, **cleared
+        )
 
     def waits(self, job_id: str, reason: str) -> bool:
         """Say why a job waits."""

@@ -17,7 +17,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pandora_core.quantum.jobs.alive import is_alive
+from pandora_core.quantum.jobs.queue import FOLDER
 from pandora_core.quantum.jobs.work import CircuitWork, Payload, RunOptions, new_job
+from pandora_core.quantum.jobs.worker import JobFolder
 from pandora_core.store.job_rows import Job, JobState
 from pandora_core.store.jobs import Jobs
 from pandora_core.store.sqlite import FILE_NAME
@@ -45,14 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 if given.what != "cancel":
                     tell("start: queued to running", [start(jobs) for _ in range(given.times)])
                 if given.what != "start":
-                    cancellations(jobs, SMALL_QUBITS, SMALL_LAYERS, given.times)
-                    cancellations(jobs, given.qubits, 40, given.large)
+                    cancellations(data, jobs, SMALL_QUBITS, SMALL_LAYERS, given.times)
+                    cancellations(data, jobs, given.qubits, 40, given.large)
         if given.what in ("attach", "all"):
             attachments(data)
 
 
-def cancellations(jobs: Jobs, qubits: int, layers: int, times: int) -> None:
-    both = [cancel(jobs, qubits, layers) for _ in range(times)]
+def cancellations(data: Path, jobs: Jobs, qubits: int, layers: int, times: int) -> None:
+    both = [cancel(data, jobs, qubits, layers) for _ in range(times)]
     if both:
         tell(f"cancel: {qubits} qubits, process gone", [gone for gone, _ in both])
         tell(f"cancel: {qubits} qubits, row CANCELLED", [row for _, row in both])
@@ -70,8 +72,9 @@ def attachments(data: Path, times: int = 3) -> None:
     tell_both("attach: a fresh process takes in a finished remote job", finished)
 
 
-def cancel(jobs: Jobs, qubits: int, layers: int) -> tuple[float, float]:
-    """Seconds from the request until the process is gone, and until the row says so; Aer is at work when it comes.
+def cancel(data: Path, jobs: Jobs, qubits: int, layers: int) -> tuple[float, float]:
+    """Seconds from the request until the process is gone, with its threads and memory, and until the row says so; Aer
+    is at work when it comes.
 
     Aer holds the GIL in C++ for the whole run, whatever its size: a job of few qubits and many gates is ended the
     same way as a large one, which has more memory to give back besides.
@@ -86,7 +89,8 @@ def cancel(jobs: Jobs, qubits: int, layers: int) -> tuple[float, float]:
     assert who is not None
     begun = time.perf_counter()
     jobs.cancel([job.id], actor="bench", at_us=now_us())
-    while is_alive(who):
+    place = JobFolder(data / FOLDER / job.id)
+    while is_alive(who) or place.holder() is not None:
         time.sleep(0.0005)
     gone = time.perf_counter() - begun
     until(jobs, job, lambda now: now.state is JobState.CANCELLED)

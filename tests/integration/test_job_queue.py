@@ -78,6 +78,16 @@ def test_a_running_job_is_cancelled_by_ending_its_process(desk: Desk) -> None:
     assert gone(who)
 
 
+def test_a_job_that_is_cancelled_while_it_is_about_to_be_queued_again_ends_cancelled(desk: Desk) -> None:
+    job = desk.submit()
+    assert desk.jobs.claim(job.id, at_us=now_us())
+    desk.jobs.cancel([job.id], actor="bob", at_us=now_us())
+    assert not desk.jobs.requeue(job.id, "its worker died")  # by somebody who does not know of it yet
+    with desk.queue() as queue:
+        (ended,) = desk.finished(queue, job)
+    assert (ended.state, ended.reason) == (JobState.CANCELLED, "cancelled by bob")
+
+
 def test_a_worker_that_dies_is_noticed_and_its_job_runs_again(desk: Desk) -> None:
     job = desk.submit(LONG)
     with desk.queue() as queue:
@@ -99,7 +109,7 @@ def test_a_job_whose_worker_dies_too_often_is_an_error_that_says_how(desk: Desk)
         os.kill(who.pid, signal.SIGKILL)
         (ended,) = desk.finished(queue, job)
     assert ended.state is JobState.ERROR
-    assert ended.reason.startswith("its worker died 1 times")
+    assert ended.reason.startswith("its worker died 1 time (")
 
 
 def test_a_killed_queue_leaves_its_workers_to_the_next_one(desk: Desk) -> None:

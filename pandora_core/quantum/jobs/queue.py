@@ -17,6 +17,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from pandora_core.detect.words import amount
 from pandora_core.quantum.jobs.alive import end, identity_of, is_alive
 from pandora_core.quantum.jobs.work import Outcome, encode
 from pandora_core.quantum.jobs.worker import JobFolder, WarmWorker
@@ -171,7 +172,7 @@ class Queue:
         elif job.cancelled_by is not None:
             self._finish(job, Outcome(JobState.CANCELLED, f"cancelled by {job.cancelled_by}"))
         elif job.attempts >= self._options.max_attempts:
-            why = f"its worker died {job.attempts} times{self._how(who)}"
+            why = f"its worker died {amount(job.attempts, 'time')}{self._how(who)}"
             self._finish(job, Outcome(JobState.ERROR, why))
         else:
             self._jobs.requeue(job.id, f"its worker died{self._how(who)}; attempt {job.attempts + 1} follows")
