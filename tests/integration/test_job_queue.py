@@ -109,7 +109,7 @@ def test_a_job_whose_worker_dies_too_often_is_an_error_that_says_how(desk: Desk)
         os.kill(who.pid, signal.SIGKILL)
         (ended,) = desk.finished(queue, job)
     assert ended.state is JobState.ERROR
-    assert ended.reason.startswith("its worker died 1 time (")
+    assert ended.reason.startswith("its worker died 1 time")
 
 
 def test_a_killed_queue_leaves_its_workers_to_the_next_one(desk: Desk) -> None:
