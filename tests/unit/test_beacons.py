@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from pandora_core.detect.beats import pace_of
-from pandora_core.detect.behaviours.beacons import POINTS_POPULAR, Beacons
-from pandora_core.model import SECOND_US, Detection, Event, Severity
+from pandora_core.detect.behaviours.beacons import POINTS_POPULAR, REPEAT_SHARE, Beacons
+from pandora_core.model import DAY_US, SECOND_US, Detection, Event, Severity
 from tests.unit.streams import INSIDE, OUTSIDE, at, connection, request, watch
 
 
@@ -49,6 +49,14 @@ def test_what_two_sensors_tell_is_one_beat_however_wrong_the_clock_of_one_is(wro
     (alone,) = beacons(told)
     (both,) = beacons([*told, *again])
     assert (both.title, both.count, both.points) == (alone.title, alone.count, alone.points)
+
+
+def test_the_same_beat_on_the_next_day_says_little_again() -> None:
+    one_day = calls([60.0] * 300)
+    next_day = [msgspec.structs.replace(event, at_us=event.at_us + DAY_US) for event in one_day]
+    first, again = sorted(beacons([*one_day, *next_day]), key=lambda beacon: beacon.first_seen_us)
+    assert (first.title, again.points) == (again.title, pytest.approx(first.points * REPEAT_SHARE))
+    assert "before" in again.reasons[-1]
 
 
 def test_an_interval_of_ten_minutes_and_retries_at_once_are_seen() -> None:

@@ -59,6 +59,17 @@ def test_repeats_of_one_detector_never_count_more_than_twice() -> None:
     assert many.evidence <= 2 * risk.evidence_of(45)
 
 
+def test_a_further_tactic_counts_if_it_is_low_by_itself_and_a_trifle_does_not() -> None:
+    def factor(points: float) -> float:
+        first = replace(ONE, tactics=("discovery",))
+        other = replace(ONE, id="b", detector="breach", tactics=("persistence",), points=points)
+        return risk.score([first, other]).evidence / (risk.evidence_of(45) + risk.evidence_of(points))
+
+    assert factor(risk.MIN_TACTIC_POINTS) == pytest.approx(1 + risk.TACTIC_BONUS)
+    assert factor(risk.MIN_TACTIC_POINTS - 1) == pytest.approx(1)
+    assert factor(60) == pytest.approx(1 + risk.TACTIC_BONUS)
+
+
 def test_evidence_halves_in_a_day() -> None:
     assert risk.decayed(2.0, DAY_US) == pytest.approx(1.0)
     assert risk.score([ONE], DAY_US).evidence == pytest.approx(risk.evidence_of(45) / 2)

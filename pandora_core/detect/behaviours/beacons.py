@@ -38,6 +38,9 @@ POINTS_POPULAR = 8.0
 :data:`POINTS_FETCHING` where much more is received than a check-in needs (updates, radio, pictures), and
 :data:`POINTS_POPULAR` where many hosts of ours use the destination."""
 
+REPEAT_SHARE = 0.3
+"""What is left of a beat's points where the path had one before: the next day it says the same again."""
+
 FETCHED_BYTES = 100_000
 QUIET_PORTS = frozenset({53, 123, 853, 5353})
 """Names and clocks: regular by design. What hides in names is looked for in the names."""
@@ -50,9 +53,10 @@ _TRIED = 3
 
 
 class Beat(Session, kw_only=True, gc=False):
-    """The calls along one path, by the sensors that tell of them."""
+    """The calls along one path, by the sensors that tell of them, and whether an earlier beat of the path was told."""
 
     trains: list[Train] = msgspec.field(default_factory=list)
+    is_repeat: bool = False
 
     @property
     def weight(self) -> int:
@@ -184,6 +188,15 @@ class Beacons(SessionBehaviour):
         is_new = not beat.fired_event_id and _is_beacon(train)
         if is_new and not self._popularity.is_popular(key[1], complete_s * SECOND_US):
             self._beats.fire(key, beat, event_id, at_us, self.name, *key, beat.first_us)
+            self._note_repeats(key)
+
+    def _note_repeats(self, key: ChannelKey) -> None:
+        """Of the beats of one path the first is news."""
+        _, *later = sorted((b for b in self._beats.of(key) if b.fired_event_id), key=lambda beat: beat.first_us)
+        for beat in later:
+            if not beat.is_repeat:
+                beat.is_repeat = True
+                self._beats.mark(key, beat)
 
     def _render(self, key: ChannelKey, beat: Beat) -> Detection:
         source, destination, port = key
@@ -200,6 +213,7 @@ class Beacons(SessionBehaviour):
             f"{size(train.sent / train.count)} sent and {size(train.received / train.count)} received each time"
             + (", nearly always the same amount sent" if train.is_same_size() else ""),
             users_sentence(users, destination),
+            *([f"{entity.name} called it at a steady pace before"] if beat.is_repeat else ()),
         ]
         return Detection(
             id=beat.id,
@@ -208,9 +222,9 @@ class Beacons(SessionBehaviour):
             first_seen_us=beat.first_us,
             last_seen_us=beat.last_us,
             count=train.count,
-            points=self._points(train, destination),
+            points=round(self._points(train, destination) * (REPEAT_SHARE if beat.is_repeat else 1.0), 1),
             title=f"calls {shown} every {pace}",
-            reasons=tuple(reasons if train.sent or train.received else [*reasons[:2], reasons[3]]),
+            reasons=tuple(reasons if train.sent or train.received else [*reasons[:2], *reasons[3:]]),
             techniques=("T1071.001",) if port in (0, 80, 443, 8080) else ("T1071", "T1571"),
             tactics=("command-and-control",),
             hosts=(entity.name,),

@@ -27,6 +27,9 @@ MAX_FACTOR = 2.0
 MIN_SHARE = 0.1
 """A tactic with less evidence than this share of the strongest one's does not count as a further one."""
 
+MIN_TACTIC_POINTS = 15.0
+"""Nor does one of which no detection is low by itself: every day has trifles of many kinds."""
+
 _MAX_POINTS = 99.9
 _REPEAT = 0.5
 
@@ -105,14 +108,15 @@ def history(detections: Sequence[Detection], ends_us: Sequence[int]) -> list[flo
 
 def _factor(groups: Sequence[tuple[float, Detection, int]]) -> float:
     """What several tactics are worth together; the same at every later moment, since all evidence decays alike."""
-    by_tactic: dict[str, float] = {}
+    by_tactic: dict[str, tuple[float, float]] = {}
     for evidence, strongest, _ in groups:
         tactic = group_of(strongest)[1]
         if tactic:
-            by_tactic[tactic] = max(by_tactic.get(tactic, 0.0), evidence)
-    floor = MIN_SHARE * max(by_tactic.values(), default=0.0)
-    counted = sum(evidence >= floor for evidence in by_tactic.values())
-    return min(1 + TACTIC_BONUS * max(counted - 1, 0), MAX_FACTOR)
+            by_tactic[tactic] = max(by_tactic.get(tactic, (0.0, 0.0)), (evidence, strongest.points))
+    _, *further = sorted(by_tactic.values(), reverse=True) or [(0.0, 0.0)]
+    floor = MIN_SHARE * max((evidence for evidence, _ in by_tactic.values()), default=0.0)
+    counted = sum(evidence >= floor and points >= MIN_TACTIC_POINTS for evidence, points in further)
+    return min(1 + TACTIC_BONUS * counted, MAX_FACTOR)
 
 
 def _group(members: list[tuple[float, Detection]]) -> tuple[float, Detection, int]:
