@@ -96,8 +96,9 @@ def plans_lines(found: ShownPlans, width: int, height: int) -> list[Line]:
     lines += _texts(found.reason, width, Role.ACCENT)
     if found.measures is not None:
         measures = [f" [ ] {safe_text(measure, max(1, width - 6))}" for measure in found.measures]
-        room = max(1, height - len(lines) - 1)
-        more = [f" … and {len(measures) - room} more: e writes them all"] if len(measures) > room else []
+        room = max(1, height - len(lines) - 2)
+        left = len(measures) - room
+        more = [f" … and {left} more: e writes them all" if left > 0 else " e writes this as a checklist"]
         lines += [[Piece(fit(line, width))] for line in (*measures[:room], *more)]
     return lines[:height]
 

@@ -56,7 +56,6 @@ class NetworkScreen(NodeScreen):
     def __init__(self) -> None:
         super().__init__()
         self._look = Look()
-        self._at_us: int | None = None
         self._is_stale, self._is_busy, self._is_asked_again = True, False, False
         self._begun_s = self._rest_until_s = 0.0
         self._wanted = ""
@@ -254,9 +253,9 @@ class NetworkScreen(NodeScreen):
 
     def _look_at(self, look: Look) -> None:
         """The same graph with other words or nodes."""
-        self._look, surveyor = look, self._surveyor
+        self._look, surveyor, at_us = look, self._surveyor, self._at_us
         if self._picture is not None and surveyor is not None:
-            self._errand(lambda: surveyor.again(look), self._show)
+            self._errand(lambda: surveyor.again(at_us, look), self._show)
 
     def _go_to(self, at_us: int | None) -> None:
         if at_us != self._at_us:

@@ -37,6 +37,7 @@ class NodeScreen(PandoraScreen):
         super().__init__()
         self._surveyor: Surveyor | None = None
         self._picture: Picture | None = None
+        self._at_us: int | None = None
         self._move = -1
         self._host = ""
         self._walked: Walked | None = None
@@ -113,19 +114,19 @@ class NodeScreen(PandoraScreen):
     def _canvas(self) -> GraphCanvas:
         return self.query_one(GraphCanvas)
 
-    def _of_host(self, work: Callable[[Surveyor, str], T], show: Callable[[str, T], None]) -> None:
+    def _of_host(self, work: Callable[[Surveyor, str, int | None], T], show: Callable[[str, T], None]) -> None:
         """Have something found out about the chosen host, then shown."""
         if self._host and self._picture is not None and self._host not in self._picture.hosts:
             self.notify(f"{self._host} is no host: i shows its hosts", timeout=4)
             return
         self._of_node(work, show)
 
-    def _of_node(self, work: Callable[[Surveyor, str], T], show: Callable[[str, T], None]) -> None:
-        surveyor, name = self._surveyor, self._host
+    def _of_node(self, work: Callable[[Surveyor, str, int | None], T], show: Callable[[str, T], None]) -> None:
+        surveyor, name, at_us = self._surveyor, self._host, self._at_us
         if not name:
             self.notify("choose a host first: tab, / or the mouse", timeout=4)
         elif surveyor is not None:
-            self._errand(lambda: work(surveyor, name), lambda found: show(name, found))
+            self._errand(lambda: work(surveyor, name, at_us), lambda found: show(name, found))
 
     def _errand(self, work: Callable[[], T], done: Callable[[T], None]) -> None:
         self.console.errands.run(

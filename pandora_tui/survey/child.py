@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -22,7 +23,7 @@ from pandora_core.atlas import Atlas
 from pandora_core.errors import PandoraError
 from pandora_core.store.graphs import GraphStore
 from pandora_tui.survey.frames import frames, send
-from pandora_tui.survey.sights import Again, Answer, Asked, Picture, Question, Survey
+from pandora_tui.survey.sights import Again, Answer, Asked, Look, Picture, Question, Survey
 from pandora_tui.survey.whole import Whole
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,12 @@ log = logging.getLogger(__name__)
 NICENESS = 5
 """Keys and the engine come first where there are too few processors."""
 
-_EMPTY = "the graph is being made again; ask once it is here"
+
+class _Made(NamedTuple):
+    """The graph of a time, or of the present (``None``)."""
+
+    at_us: int | None
+    whole: Whole
 
 
 class Desk:
@@ -41,43 +47,52 @@ class Desk:
         self._surveying = threading.Lock()
         self._opened = contextlib.ExitStack()
         self._atlas: Atlas | None = None
-        self._whole: Whole | None = None
-        self._number = self._present = 0
+        self._made: _Made | None = None
 
     def answer(self, question: Question) -> object:
         """What is asked for, ready to be encoded.
 
         Raises:
-            PandoraError: there is no such host, no graph yet, or no reading the store.
+            PandoraError: there is no such host, or no reading the store.
         """
         if isinstance(question, Survey):
             with self._surveying:
                 return self._survey(question)
-        if self._whole is None:
-            raise PandoraError(_EMPTY)
+        whole = self._whole_of(question.at_us)
         if isinstance(question, Again):
-            return self._whole.picture(question.look)
-        return _ABOUT[question.what](self._whole, question.name)
+            return whole.picture(question.look)
+        return _ABOUT[question.what](whole, question.name)
 
     def close(self) -> None:
         """Let go of the store."""
         with self._surveying:
             self._opened.close()
 
+    def _whole_of(self, at_us: int | None) -> Whole:
+        """What was made last, if it is of that time: a process that has just taken over makes it first."""
+        made = self._made
+        if made is None or made.at_us != at_us:
+            with self._surveying:
+                self._survey(Survey(at_us, 0, Look()))
+                made = self._made
+        assert made is not None
+        return made.whole
+
     def _survey(self, asked: Survey) -> Picture | None:
         if self._atlas is None:
             store = self._opened.enter_context(bootstrap.opened(self._data))
             self._atlas = Atlas(GraphStore(store))
         taken = self._atlas.catch_up(bootstrap.now_us())
-        whole = self._whole
-        if not taken and asked.at_us is None and whole is not None and whole.number == asked.known == self._present:
+        made = self._made
+        is_present = made is not None and made.at_us is None and asked.at_us is None
+        if made is not None and is_present and not taken and made.whole.number == asked.known:
             return None
         moment = self._atlas.moment(asked.at_us)
         jewels = {jewel.host: jewel.why for jewel in self._atlas.jewels(moment)}
-        self._number += 1
-        self._whole = Whole.of(self._number, moment, jewels, whole.positions if whole else None)
-        self._present = self._number if asked.at_us is None else 0
-        return self._whole.picture(asked.look)
+        number, before = (made.whole.number + 1, made.whole.positions) if made is not None else (1, None)
+        whole = Whole.of(number, moment, jewels, before)
+        self._made = _Made(asked.at_us, whole)
+        return whole.picture(asked.look)
 
 
 def main(descriptor: int) -> None:

@@ -37,8 +37,9 @@ class Survey(msgspec.Struct, frozen=True, tag=True):
 
 
 class Again(msgspec.Struct, frozen=True, tag=True):
-    """The graph that was made last, looked at otherwise."""
+    """The graph of a time once more, looked at otherwise."""
 
+    at_us: int | None
     look: Look
 
 
@@ -47,6 +48,7 @@ class About(msgspec.Struct, frozen=True, tag=True):
 
     what: str
     name: str
+    at_us: int | None
 
 
 Question = Survey | Again | About

@@ -57,35 +57,35 @@ class Surveyor:
         """The graph as it was at a time, or is now; ``None`` where that is what picture ``known`` shows already."""
         return self._ask(Survey(at_us, known, look), Picture | None)  # type: ignore[arg-type]
 
-    def again(self, look: Look) -> Picture:
-        """The graph that was made last, looked at otherwise."""
-        return self._ask(Again(look), Picture)
+    def again(self, at_us: int | None, look: Look) -> Picture:
+        """The graph of a time once more, looked at otherwise."""
+        return self._ask(Again(at_us, look), Picture)
 
-    def walk(self, host: str) -> Walked:
+    def walk(self, host: str, at_us: int | None) -> Walked:
         """The walks from a host, step by step."""
-        return self._ask(About("walk", host), Walked)
+        return self._ask(About("walk", host, at_us), Walked)
 
-    def blast(self, host: str) -> dict[str, tuple[float, ...]]:
+    def blast(self, host: str, at_us: int | None) -> dict[str, tuple[float, ...]]:
         """The chance that each host is lost within some days if this one falls."""
-        return self._ask(About("blast", host), dict[str, tuple[float, ...]])
+        return self._ask(About("blast", host, at_us), dict[str, tuple[float, ...]])
 
-    def paths(self, host: str) -> tuple[ShownRoute, ...]:
+    def paths(self, host: str, at_us: int | None) -> tuple[ShownRoute, ...]:
         """The likeliest routes from a host to what must not fall."""
-        return self._ask(About("paths", host), tuple[ShownRoute, ...])
+        return self._ask(About("paths", host, at_us), tuple[ShownRoute, ...])
 
-    def plans(self, host: str) -> ShownPlans:
+    def plans(self, host: str, at_us: int | None) -> ShownPlans:
         """What to cut if a host has fallen, by every solver."""
-        return self._ask(About("plans", host), ShownPlans)
+        return self._ask(About("plans", host, at_us), ShownPlans)
 
-    def ties(self, name: str) -> ShownTies:
+    def ties(self, name: str, at_us: int | None) -> ShownTies:
         """What joins a host, an account or a service to others."""
-        return self._ask(About("ties", name), ShownTies)
+        return self._ask(About("ties", name, at_us), ShownTies)
 
-    def circuit(self, host: str) -> WalkWork:
+    def circuit(self, host: str, at_us: int | None) -> WalkWork:
         """The walk among the sixteen hosts around one, as the work of a quantum job."""
         from pandora_core.quantum.jobs.work import WalkWork
 
-        return self._ask(About("circuit", host), WalkWork)
+        return self._ask(About("circuit", host, at_us), WalkWork)
 
     @property
     def pid(self) -> int | None:
