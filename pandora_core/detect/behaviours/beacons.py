@@ -53,7 +53,7 @@ _TRIED = 3
 
 
 class Beat(Session, kw_only=True, gc=False):
-    """The calls along one path, by the sensors that tell of them; a repeat, if an earlier beat of the path was told."""
+    """The calls along one path, by the sensors that tell of them; a repeat, if an earlier beat was told of it."""
 
     trains: list[Train] = msgspec.field(default_factory=list)
     is_repeat: bool = False
