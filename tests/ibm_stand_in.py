@@ -86,7 +86,7 @@ class Platform:
         if self.fails:
             state = {"status": "Failed", "reason": "the machine is cold no more", "reason_code": 9999}
         else:
-            job["_result"] = _executed(job["_params"])
+            job["_result"] = _executed(job)
         with self.lock:
             if job["state"]["status"] == "Running":
                 job["state"], job["_finished"] = state, _now()
@@ -291,18 +291,24 @@ def _executed_ready() -> None:
     import qiskit_ibm_runtime.fake_provider.executor  # noqa: F401
 
 
-def _executed(params: dict[str, Any]) -> str:
-    """Run a quantum program of the executor on the fake device, as the real service answers."""
+def program_of(job: dict[str, Any]) -> Any:
+    """The quantum program of the executor that a job was sent with."""
+    from qiskit_ibm_runtime.quantum_program.params_converters import QUANTUM_PROGRAM_PARAMS_CONVERTERS
+
+    converter = QUANTUM_PROGRAM_PARAMS_CONVERTERS[job["_params"]["schema_version"]]
+    return converter.decoder(converter.model.model_validate(job["_params"]))[0]
+
+
+def _executed(job: dict[str, Any]) -> str:
+    """Run a job's program on the fake device, as the real service answers."""
     from ibm_quantum_schemas.executor.version_2_0 import models
     from qiskit_ibm_runtime.fake_provider import FakeManilaV2
     from qiskit_ibm_runtime.fake_provider import executor as fake_executor
     from qiskit_ibm_runtime.options_models.simulator import SimulatorOptions
-    from qiskit_ibm_runtime.quantum_program.params_converters import QUANTUM_PROGRAM_PARAMS_CONVERTERS
 
     run = getattr(fake_executor, "run_quantum_program", fake_executor)
     run = run if callable(run) else run.run_quantum_program
-    converter = QUANTUM_PROGRAM_PARAMS_CONVERTERS[params["schema_version"]]
-    program, _ = converter.decoder(converter.model.model_validate(params))
+    program = program_of(job)
     for item in program.items:
         if hasattr(item, "samplex"):
             item.samplex.finalize()
@@ -315,7 +321,7 @@ def _executed(params: dict[str, Any]) -> str:
         )
         for item in items
     ]
-    asked = params["quantum_program"]
+    asked = job["_params"]["quantum_program"]
     return models.QuantumProgramResultModel(
         data=data,
         metadata=models.MetadataModel(chunk_timing=[]),

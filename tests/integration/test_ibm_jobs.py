@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from queueing import Desk, now_us
@@ -15,7 +16,9 @@ from remoting import OPTIONS, remote_of
 from pandora_core.errors import VaultError, VaultLockedError
 from pandora_core.quantum.ibm.remote import RemoteDesk
 from pandora_core.quantum.ibm.rest import Access
+from pandora_core.quantum.jobs.work import CircuitWork
 from pandora_core.store.job_rows import Job, JobState
+from tests import ibm_stand_in
 from tests.ibm_stand_in import Platform, Server
 
 
@@ -139,15 +142,51 @@ def test_without_a_crn_the_runtime_answers_everything(
     )
 
 
-def test_dynamical_decoupling_and_twirling_reach_the_program(
-    desk: Desk, remote: RemoteDesk, platform: Platform
-) -> None:
-    job = desk.submit(backend="ibm", twirling=True, dynamical_decoupling=True)
+IDLE = """OPENQASM 3.0;
+include "stdgates.inc";
+qubit[3] q; bit[3] c;
+h q[0]; cx q[0], q[1];
+cx q[1], q[2]; cx q[1], q[2]; cx q[1], q[2]; cx q[1], q[2];
+cx q[0], q[1];
+c = measure q;
+"""
+"""Its first qubit waits for the two others: that is where decoupling has something to do."""
+
+
+def program_sent(desk: Desk, remote: RemoteDesk, platform: Platform, **options: object) -> Any:
+    job = desk.submit(CircuitWork(qasm3=IDLE), backend="ibm", level=0, **options)
     with desk.queue(remote=remote) as queue:
         (done,) = desk.finished(queue, job)
-    assert done.state is JobState.DONE
+    assert done.state is JobState.DONE, done.reason
     (sent,) = platform.of_tag(job.tag)
-    assert '"twirling": true' in json.dumps(sent["_params"]["quantum_program"]["passthrough_data"]).lower()
+    return ibm_stand_in.program_of(sent)
+
+
+@pytest.mark.parametrize("mitigation", ["none", "trex"])
+def test_dynamical_decoupling_puts_pulses_where_a_qubit_waits(
+    mitigation: str, desk: Desk, remote: RemoteDesk, platform: Platform
+) -> None:
+    plain = program_sent(desk, remote, platform, mitigation=mitigation)
+    decoupled = program_sent(desk, remote, platform, mitigation=mitigation, dynamical_decoupling=True)
+    assert pulses(plain) == 0
+    assert pulses(decoupled) >= 2
+    assert pulses(decoupled) % 2 == 0  # X and X again: together they do nothing
+
+
+def test_twirling_sends_a_template_and_what_its_gates_are_drawn_from(
+    desk: Desk, remote: RemoteDesk, platform: Platform
+) -> None:
+    (plain,) = program_sent(desk, remote, platform).items
+    (twirled,) = program_sent(desk, remote, platform, twirling=True).items
+    assert (plain.circuit.num_parameters, hasattr(plain, "samplex")) == (0, False)
+    assert twirled.circuit.num_parameters > 0
+    assert hasattr(twirled, "samplex")
+    assert twirled.circuit.count_ops()["cx"] == plain.circuit.count_ops()["cx"]
+
+
+def pulses(program: Any) -> int:
+    """Of X, in all of a program."""
+    return sum(item.circuit.count_ops().get("x", 0) for item in program.items)
 
 
 def test_a_job_that_fails_over_there_is_an_error_with_its_reason(
