@@ -81,7 +81,7 @@ def train(table: Table, how: Training, progress: Progress = lambda *_: None) -> 
     rate = how.false_positive_rate or _best_rate(
         evidence, held, usual, _MOST_RATE_LIVE if table.schema.is_live else 1.0
     )
-    slope, offset = _fit_probability(evidence, held, usual)
+    slope, offset = _fit_probability(evidence, held, usual, float(table.is_attack.mean()))
     schema = table.schema
     model = Model(schema.name, schema.version, schema.columns, dict(members), tails, weights, slope, offset)
     model.threshold = float(model.probability(np.array([cut_at(evidence[usual], rate)]))[0])
@@ -289,18 +289,21 @@ def _best_rate(evidence: Reals, held: _Held, usual: Indices, most: float) -> flo
     return max(rate for rate in worth if worth[rate] >= max(worth.values()) - _NEARLY)
 
 
-def _fit_probability(evidence: Reals, held: _Held, usual: Indices) -> tuple[float, float]:
-    """Slope and offset of the probability (Platt), on held-out rows of known types as often as they came."""
+def _fit_probability(evidence: Reals, held: _Held, usual: Indices, share: float) -> tuple[float, float]:
+    """Slope and offset of the probability (Platt) over the mixture, attacks as common in sum as in training.
+
+    New types are half of it: where only known ones are asked, all that is a little strange is taken to be benign.
+    """
     from sklearn.linear_model import LogisticRegression
 
-    rows = ~held.benign & ~held.is_new
-    if not rows.any():
-        rows = ~held.benign
-    rows[usual] = True
-    attack = ~held.benign[rows]
-    if attack.all() or not attack.any():
+    weights, attack = _mixture(held, usual), ~held.benign
+    if not attack.any():
         return 1.0, -5.0
-    fitted = LogisticRegression(C=1.0, max_iter=1000).fit(evidence[rows][:, None], attack.astype(int))
+    weights[attack] *= len(usual) / weights[attack].sum() * share / (1.0 - share)
+    rows = weights > 0
+    fitted = LogisticRegression(C=1.0, max_iter=1000).fit(
+        evidence[rows][:, None], attack[rows].astype(int), sample_weight=weights[rows]
+    )
     largest = max(1.0, float(evidence.max()))
     slope = float(np.clip(fitted.coef_[0, 0], 0.05, 25.0 / largest))
     return slope, float(fitted.intercept_[0])
