@@ -7,13 +7,14 @@ a process of its own, as under an engine. Times are by the wall clock, from the 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from pandora_core.quantum.jobs.alive import is_alive
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         data = Path(folder)
         jobs = Jobs(Store(data / FILE_NAME))
         if given.what != "attach":
-            with _queue(data):
+            with queue_on(data):
                 settle(jobs, submit(jobs, 2, 1))  # the worker is warm
                 if given.what != "cancel":
                     tell("start: queued to running", [start(jobs) for _ in range(given.times)])
@@ -81,7 +82,7 @@ def cancel(data: Path, jobs: Jobs, qubits: int, layers: int) -> tuple[float, flo
     """
     job = submit(jobs, qubits, layers)
     enough = 12 << qubits if qubits >= 20 else 0
-    job = until(jobs, job, lambda now: now.worker is not None and _resident(now) > enough)
+    job = until(jobs, job, lambda now: now.worker is not None and resident_bytes(now) > enough)
     if not enough:
         until(jobs, job, lambda now: _computed_s(now) > 0.5)  # beyond reading and transpiling, which take 0.2 s
     time.sleep(0.2)
@@ -174,17 +175,16 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
-class _queue:  # noqa: N801 - used like a function
-    def __init__(self, data: Path) -> None:
-        command = [sys.executable, "-m", "pandora_core.cli", "--data", str(data), "jobs", "run", "--linger", "600"]
-        self._process = subprocess.Popen(command, env=os.environ | {"PANDORA_AIR_GAPPED": "1"})
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        self._process.wait()
+@contextlib.contextmanager
+def queue_on(data: Path) -> Iterator[None]:
+    """The queue of a data folder in a process of its own, without a network."""
+    command = [sys.executable, "-m", "pandora_core.cli", "--data", str(data), "jobs", "run", "--linger", "600"]
+    process = subprocess.Popen(command, env=os.environ | {"PANDORA_AIR_GAPPED": "1"})
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def _victim(data: Path, url: str) -> subprocess.Popen[bytes]:
@@ -219,7 +219,7 @@ def _used_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _resident(job: Job) -> int:
+def resident_bytes(job: Job) -> int:
     try:
         return int(Path(f"/proc/{job.worker_pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
