@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pandora_core import bootstrap
+from pandora_core import bootstrap, shapes
 from pandora_core.cli.output import emit, json_option, plain, say
 
 
@@ -19,6 +19,8 @@ from pandora_core.cli.output import emit, json_option, plain, say
 def ingest(data: Path | None, patterns: tuple[str, ...], format_name: str, as_json: bool) -> None:
     """Read files, folders or globs once, to their end ('-' is standard input); reading them again adds nothing."""
     summary = bootstrap.ingest(bootstrap.settings_of(data), list(patterns), format_name)
+    with bootstrap.reading(data) as reader:
+        summary["model"] = shapes.model(reader.model())
     emit(summary, as_json, lambda: _text(summary))
     for skipped in [] if as_json else summary["skipped"]:
         say(f"skipped {plain(skipped['path'])}: {skipped['reason']}")
@@ -30,5 +32,16 @@ def _text(summary: dict[str, Any]) -> str:
         f"{summary['lines']:,} lines: {summary['events']:,} events, {summary['bad_lines']:,} bad lines ({formats})",
         f"{summary['alerts']:,} alerts, {summary['seconds']:.1f} s, {summary['events_per_s']:,.0f} events/s",
     ]
+    lines += _model_line(summary["model"])
     lines += [f"bad line {plain(bad['path'])}:{bad['line']}: {plain(bad['reason'])}" for bad in summary["bad"][:10]]
     return "\n".join(lines)
+
+
+def _model_line(model: dict[str, Any]) -> list[str]:
+    """What the promoted model made of the flows; nothing where none is promoted."""
+    name, detail = f"model {model['number']} ({plain(model['name'])})", plain(model["detail"])
+    if model["state"] == "warming-up":
+        return [f"{name} only looked on: {detail}; it judges flows when it has seen what is usual here"]
+    if model["state"] == "live":
+        return [f"{name}, {detail}: {model['fired']:,} of {model['scored']:,} flows above its threshold"]
+    return [f"{name if model['number'] else 'the promoted model'} is not in use: {detail}"] if detail else []

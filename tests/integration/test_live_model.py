@@ -243,6 +243,15 @@ def test_a_model_that_has_not_seen_enough_says_so_and_alerts_nothing(data, log):
     assert detections(data) == []
 
 
+@pytest.mark.parametrize(
+    ("lines", "told"), [(100, "model 1 (office 0) only looked on: 100 of 1,000"), (2_400, "flows above")]
+)
+def test_reading_files_to_their_end_says_what_the_model_made_of_them(data, tmp_path, lines, told):
+    log = log_of(LINES[:lines], tmp_path / "short.log")
+    done = CliRunner().invoke(root, ["--data", str(data), "ingest", str(log)])
+    assert told in done.stdout
+
+
 def test_what_was_seen_while_warming_up_is_judged_afterwards(data, tmp_path):
     early, _ = office(60, seed=5, scans=30)
     late, _ = office(1_400, seed=6, scans=0)
