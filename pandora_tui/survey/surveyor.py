@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import subprocess
+import sys
 import threading
 from concurrent.futures import Future
 from pathlib import Path
@@ -39,6 +40,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LOG = "graph.log"
+
+SWITCH_S = 0.0005
+"""After so long a thread that computes lets another one on. With Python's 5 ms a key that is answered in twenty short
+turns waits a tenth of a second for a thread of the console that imports or decodes something."""
+
 _LEAVE_S = 2.0
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """BLAS would share small products among threads that wait for each other."""
@@ -52,6 +58,7 @@ class Surveyor:
         self._lock = threading.Lock()
         self._child: _Child | None = None
         self._is_closed = False
+        sys.setswitchinterval(SWITCH_S)
 
     def survey(self, at_us: int | None, known: int, look: Look) -> Picture | None:
         """The graph as it was at a time, or is now; ``None`` where that is what picture ``known`` shows already."""

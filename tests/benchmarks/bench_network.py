@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import sys
@@ -96,15 +97,18 @@ def fill(folder: Path, hosts: int) -> None:
     store.close()
 
 
+_NUMBERS = itertools.count(1_000_000)
+
+
 @contextlib.contextmanager
 def coming_in(folder: Path) -> Iterator[None]:
     """A log-on every two seconds."""
     stop = threading.Event()
 
     def write() -> None:
-        store, number = Store(folder / FILE_NAME), 1_000_000
+        store = Store(folder / FILE_NAME)
         while not stop.wait(2):
-            number += 1
+            number = next(_NUMBERS)
             at_us = START_US + 6 * DAY_US + number
             one = log_on(at_us, "10.0.0.5", f"SRV-{number % 80:02d}", "user4", name="WS-0004")
             Writer(store).commit(Batch(events=[event_tuple(number, 1, 0, 1, number, one)]))
