@@ -51,11 +51,16 @@ def heading(job: Job, width: int) -> Line:
 
 
 def brief(detail: JobDetail, now_us: int, width: int, height: int) -> list[Line]:
-    """As much of a job as there is room for: the run, then the outcomes beside the classical answer."""
+    """As much of a job as there is room for: the run, the outcomes beside the classical answer, then the circuit."""
     lines = [*_run(detail, now_us, width), *_answers(detail, width)]
+    if detail.result is None:
+        return lines[:height]
     rest = height - len(lines) - 1
-    if detail.result is not None and detail.result.counts and rest > 1:
-        lines += [[], *_counts(detail.result.counts[0], width, rest)]
+    if detail.result.counts and rest > 1:
+        lines += [[], *_counts(detail.result.counts[0], width, min(rest, _MOST_OUTCOMES))]
+    drawn = _drawing(detail.result, width)
+    if drawn and len(lines) + len(drawn) < height:
+        lines += [[], *drawn]
     return lines[:height]
 
 
@@ -65,9 +70,7 @@ def whole(detail: JobDetail, now_us: int, width: int) -> list[Line]:
     if detail.result is not None:
         if detail.result.counts:
             lines += [[], *_counts(detail.result.counts[0], width, 32)]
-        if detail.result.drawing:
-            drawn = (safe_text(line, 400) for line in detail.result.drawing.splitlines())
-            lines += [[], *([Piece(f" {line[: max(0, width - 1)]}")] for line in drawn)]
+        lines += [[], *_drawing(detail.result, width)]
     if detail.log:
         lines += [[], [Piece(" log", Role.STRONG)]]
         for text in detail.log.splitlines()[-200:]:
@@ -121,13 +124,30 @@ def _answers(detail: JobDetail, width: int) -> list[Line]:
     for title, role, found in (
         ("quantum", Role.ACCENT, result.values),
         ("classical", Role.GOOD, result.classical),
-        ("mitigated", Role.TEXT, result.mitigated),
     ):
         for place, (name, value) in enumerate(found.items()):
             label = Piece(f" {fit(title if not place else '', _LABEL)} ", role)
             text = f"{name} {_short(value)}"
             lines.append([label, Piece(safe_text(text, max(1, width - _LABEL - 3)))])
-    return lines
+    return [*lines, *_mitigated(result.mitigated, width)]
+
+
+def _mitigated(found: Mapping[str, Any], width: int) -> list[Line]:
+    """Before and after in one line, and by what means in another."""
+    if not found:
+        return []
+    error = f" ± {_short(found['error'])}" if "error" in found else ""
+    exact = f", exact {_short(found['exact'])}" if "exact" in found else ""
+    values = f"{_short(found['before'])} before, {_short(found['after'])}{error} after{exact}"
+    lines = [_fact("mitigated", f"{found.get('of', 'mean')} {values}", width)]
+    inverted = f", readout alone {_short(found['readout'])}" if "readout" in found else ""
+    return [*lines, _fact("", f"by {found['method']}{inverted}", width)] if "method" in found else lines
+
+
+def _drawing(result: JobResult, width: int) -> list[Line]:
+    """The circuit; what is wider than the screen is cut."""
+    drawn = (safe_text(line, 400) for line in result.drawing.splitlines())
+    return [[Piece(f" {line[: max(0, width - 1)]}")] for line in drawn]
 
 
 def _counts(counts: Mapping[str, int], width: int, height: int) -> list[Line]:

@@ -274,5 +274,14 @@ def histogram(counts: dict[str, int], rows: int = 16) -> list[str]:
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
+    text = json.dumps(_rounded(value), ensure_ascii=False)
     return text if len(text) <= 160 else f"{text[:157]}…"
+
+
+def _rounded(value: Any) -> Any:
+    """Numbers to four digits, however deep; --json has them all."""
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
+    if isinstance(value, dict):
+        return {name: _rounded(each) for name, each in value.items()}
+    return [_rounded(each) for each in value] if isinstance(value, list) else value

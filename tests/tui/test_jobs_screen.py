@@ -76,7 +76,7 @@ async def test_a_finished_job_is_told_beside_its_classical_figure(app: PandoraAp
 async def test_a_mitigated_mean_is_shown_before_and_after(app: PandoraApp, jobs: Jobs) -> None:
     finish(jobs, submit(jobs, "bell", 90), 80, {"before": 0.842, "after": 0.991, "method": "TREX and ZNE"})
     async with app.run_test(size=NORMAL) as pilot:
-        await sees(pilot, "mitigated  before 0.842", "after 0.991", "method TREX and ZNE")
+        await sees(pilot, "mitigated  mean 0.842 before, 0.991 after", "by TREX and ZNE")
 
 
 async def test_a_job_that_waits_over_there_says_its_place_there(app: PandoraApp, jobs: Jobs) -> None:

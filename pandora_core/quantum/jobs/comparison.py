@@ -52,8 +52,8 @@ def problem(qubits: int, rows: int, seed: int) -> Problem:
     rng = np.random.default_rng(seed)
     x = rng.uniform(-1.0, 1.0, (3 * rows, qubits))
     y = (x[:, 0] * x[:, 1 % qubits] > 0).astype(np.int64) ^ (rng.random(len(x)) < 0.1)
-    feature_map, ansatz = FeatureMap(qubits, reps=1), Ansatz(qubits, reps=2)
-    model = train(feature_map, ansatz, x[rows:], y[rows:].astype(np.float64), rng, iterations=60).model
+    feature_map, ansatz = FeatureMap(qubits, reps=1, bandwidth=0.5), Ansatz(qubits, reps=3)
+    model = train(feature_map, ansatz, x[rows:], y[rows:].astype(np.float64), rng, iterations=200).model
     return Problem(x[rows:], y[rows:], x[:rows], y[:rows], model)
 
 
