@@ -88,7 +88,7 @@ def test_what_is_too_large_or_unknown_is_refused_before_anything_starts(tmp_path
     wide.write_text(BELL.replace("[2]", "[45]"))
     assert "GiB, more than the limit" in pandora(data, "jobs", "submit", str(wide), code=3)
     assert "no backend" in pandora(data, "jobs", "submit", bell, "--backend", "abacus", code=2)
-    assert "no mitigation" in pandora(data, "jobs", "submit", bell, "--mitigation", "hope", code=2)
+    assert "'none', 'readout'" in pandora(data, "jobs", "submit", bell, "--mitigation", "hope", code=2)
     assert pandora(data, "jobs", "list", "--json")["items"] == []
 
 
