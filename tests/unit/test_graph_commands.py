@@ -115,7 +115,7 @@ def test_what_if_names_the_accounts_and_the_hosts_that_they_open(ask: Ask) -> No
 def test_contain_shows_exact_annealing_and_qaoa_side_by_side(ask: Ask) -> None:
     answer = ask("contain", "WS-2", "--jewel", "DB-1")
     by_solver = {item["solver"]: item for item in answer["items"]}
-    assert {"exact", "blocking only", "annealing", "QAOA p=1", "QAOA p=2"} == set(by_solver)
+    assert {"exact", "blocking only", "annealing", "QAOA p=1", "QAOA p=2", "QAOA p=3"} == set(by_solver)
     exact = by_solver["exact"]["plan"]
     assert exact["optimal"]
     assert all(item["plan"]["cost"] >= exact["cost"] for item in by_solver.values() if item["plan"])

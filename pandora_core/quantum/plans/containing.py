@@ -33,7 +33,7 @@ MAX_QAOA_BITS = 14
 """The statevector of one more would double the seconds that a console waits. Of larger problems a part is solved."""
 
 MAX_ANNEALED_BITS = 400
-DEPTHS = (1, 2)
+DEPTHS = (1, 2, 3)
 _TURNS = 12
 
 
