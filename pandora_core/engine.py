@@ -105,6 +105,10 @@ class Scorer(Behaviour, Protocol):
         """The events that it was shown until now are those of before the engine was stopped: all of it is told."""
         ...
 
+    def conclude(self) -> bool:
+        """Asked at the end of the input: whether it has more to say, or says differently how far it is."""
+        ...
+
     def news(self, now_us: int) -> tuple[ModelStatus | None, list[DriftRow]]:
         """What is to be written of the version at work, in the transaction that its detections are written in."""
         ...
@@ -251,6 +255,16 @@ class Engine:
         lines = sum(run.stop - run.start for run in runs)
         self._is_behind = lines >= self._options.batch_size
         return lines
+
+    def finish(self) -> None:
+        """Write what can only be said at the end of the input, of flows that the model at work only looked at."""
+        if self._scorer is None or not self._scorer.conclude():
+            return
+        batch = Batch(fired=self._pipeline.changed(), edges=self._pipeline.edges())
+        self._conclude(batch, ())
+        self._keep_raw_lines(batch)
+        batch.snapshot = self._take_snapshot()
+        self._commit(batch, "live")
 
     def tell(self, state: str) -> None:
         """Write what the engine and its files are doing when there is nothing else to write."""

@@ -55,6 +55,7 @@ def read_once(
     started = clock()
     follower = engine.follow(sources, follow=False)
     skipped = _drain(engine, follower)
+    engine.finish()
     seconds = clock() - started
     engine.unfollow(follower)
     return summary(engine.tally, Reader(store), skipped, seconds)

@@ -41,7 +41,7 @@ def _model_line(model: dict[str, Any]) -> list[str]:
     """What the promoted model made of the flows; nothing where none is promoted."""
     name, detail = f"model {model['number']} ({plain(model['name'])})", plain(model["detail"])
     if model["state"] == "warming-up":
-        return [f"{name} only looked on: {detail}; it judges flows when it has seen what is usual here"]
+        return [f"{name} is warming up: {detail}"]
     if model["state"] == "live":
         return [f"{name}, {detail}: {model['fired']:,} of {model['scored']:,} flows above its threshold"]
     return [f"{name if model['number'] else 'the promoted model'} is not in use: {detail}"] if detail else []

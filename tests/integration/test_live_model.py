@@ -25,8 +25,9 @@ from pandora_core.ingest.tail import SourceSpec
 from pandora_core.learn.data.flows import FLOW, FlowReader
 from pandora_core.learn.scoring import live
 from pandora_core.learn.scoring.calibration import Calibration, Scale
+from pandora_core.learn.scoring.hits import POINTS_UNSURE, Hit
 from pandora_core.learn.scoring.live import LiveModel
-from pandora_core.learn.scoring.stage import Stage
+from pandora_core.learn.scoring.stage import Judged, Stage
 from pandora_core.learn.versions.registry import ARTEFACT, CARD, SIGNATURE, Registry
 from pandora_core.learn.versions.signing import SeedSigner
 from pandora_core.store.reader import Reader
@@ -236,15 +237,15 @@ def test_a_version_that_was_exchanged_while_the_engine_was_down_judges_only_what
 
 
 def test_a_model_that_has_not_seen_enough_says_so_and_alerts_nothing(data, log):
-    log.write_bytes(b"\n".join(LINES[:150]) + b"\n")
+    log.write_bytes(b"\n".join(LINES[:99]) + b"\n")
     ingest(data, log)
     status = status_of(data)
-    assert (status.state, status.detail) == ("warming-up", "150 of 1,000 flows seen")
+    assert (status.state, status.detail) == ("warming-up", "99 of 1,000 flows seen")
     assert detections(data) == []
 
 
 @pytest.mark.parametrize(
-    ("lines", "told"), [(100, "model 1 (office 0) only looked on: 100 of 1,000"), (2_400, "flows above")]
+    ("lines", "told"), [(100, "model 1 (office 0) is warming up: 100 of 1,000"), (2_400, "flows above")]
 )
 def test_reading_files_to_their_end_says_what_the_model_made_of_them(data, tmp_path, lines, told):
     log = log_of(LINES[:lines], tmp_path / "short.log")
@@ -261,6 +262,40 @@ def test_what_was_seen_while_warming_up_is_judged_afterwards(data, tmp_path):
         (tmp_path / "logs" / name).write_text("\n".join(map(json.dumps, moved)) + "\n")
     ingest(data, tmp_path / "logs")
     assert any(SCANNER in str(each["entity"]) for each in detections(data))
+
+
+def short_logs(tmp_path: Path) -> tuple[Path, Path]:
+    """Two logs that together end the warm-up, the first one not; a scan is in its second half."""
+    lines, _ = office(1_700, seed=9, scans=30)
+    return log_of(lines[:900], tmp_path / "one.log"), log_of(lines[900:], tmp_path / "two.log")
+
+
+def test_where_the_input_ends_before_the_warm_up_a_provisional_scale_judges_what_was_held(data, tmp_path):
+    first, _ = short_logs(tmp_path)
+    ingest(data, first)
+    told = status_of(data)
+    assert (told.state, told.scored) == ("warming-up", 900)
+    assert "of 900 were above a provisional scale" in told.detail
+    found = [each for each in detections(data) if SCANNER in str(each["entity"])]
+    assert found
+    assert all(each["points"] <= POINTS_UNSURE for each in found)
+    assert all("provisional: what is usual here was learned from" in each["reasons"][-1] for each in found)
+
+
+def test_flows_that_a_provisional_scale_judged_are_not_counted_again(data, tmp_path, monkeypatch):
+    first, second = short_logs(tmp_path)
+    judged: list[int] = []
+    hits = Judged.hits
+
+    def noted(part: Judged) -> list[Hit]:
+        judged.extend(each.event_id for each in part.origins)
+        return hits(part)
+
+    monkeypatch.setattr(Judged, "hits", noted)
+    ingest(data, first)
+    ingest(data, second)
+    assert status_of(data).state == "live"
+    assert judged == list(range(1, 1_701))
 
 
 def test_what_was_judged_before_a_model_began_anew_is_told_by_what_judged_it(data):

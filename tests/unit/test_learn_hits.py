@@ -14,8 +14,8 @@ from pandora_core.learn.scoring.hits import (
     PAUSE_US,
     POINTS,
     POINTS_A_NAT,
-    POINTS_POOR_FIT,
     POINTS_POPULAR,
+    POINTS_UNSURE,
     SURE_NATS,
     Hit,
     Hits,
@@ -65,7 +65,7 @@ def test_a_model_that_fits_poorly_opens_no_alert_by_itself():
     made, hits = Hits(context()), [hit(1, excess=50.0)]
     made.take(MODEL._replace(is_poor_fit=True), hits, reasons_of(hits))
     (found,) = made.changed()
-    assert found.detection.points == POINTS_POOR_FIT < OPEN_RISK
+    assert found.detection.points == POINTS_UNSURE < OPEN_RISK
     assert found.detection.reasons[-1].startswith("the model fits this network poorly")
 
 

@@ -25,9 +25,9 @@ SURE_NATS, ENOUGH_FLOWS = 1.5, 3
 """A threshold is a rate: some flow is just above it all the time. One becomes a detection when it is this far above,
 or when there are so many between the same two."""
 
-POINTS_POOR_FIT = 20.0
-"""At most, from a model that called a fifth of this network attacks before it was calibrated: no alert by itself, so
-that all flows of a source share one detection."""
+POINTS_UNSURE = 20.0
+"""At most, by a provisional scale, or from a model that called a fifth of this network attacks before it was
+calibrated: no alert by itself. All flows of a source share one detection in the latter case."""
 
 POINTS_POPULAR = 5.0
 """Where four hosts have such flows to one destination: a service that the model does not know."""
@@ -62,6 +62,8 @@ class Model(NamedTuple):
     name: str
     threshold: float
     is_poor_fit: bool = False
+    provisional: int = 0
+    """Of how many flows the scale comes, where the input ended before there were enough."""
 
 
 class Key(NamedTuple):
@@ -92,6 +94,7 @@ class Shown(NamedTuple):
     ports: tuple[int, ...]
     event_ids: tuple[int, ...]
     is_poor_fit: bool = False
+    provisional: int = 0
 
 
 class Suspected(Session, kw_only=True, gc=False):
@@ -100,6 +103,7 @@ class Suspected(Session, kw_only=True, gc=False):
     name: str = ""
     threshold: float = 0.0
     is_poor_fit: bool = False
+    provisional: int = 0
     count: int = 0
     evidence: float = -1.0
     excess: float = -1.0
@@ -143,7 +147,7 @@ class Hits(SessionBehaviour):
             for shown in self._popularity.add(hit.destination, hit.source, hit.at_us):
                 self._suspected.mark_place(shown)
             session = self._suspected.at(key, hit.at_us)
-            _, session.name, session.threshold, session.is_poor_fit = model
+            _, session.name, session.threshold, session.is_poor_fit, session.provisional = model
             session.count += 1
             if hit.port not in session.ports and len(session.ports) < _MAX_PORTS:
                 session.ports = (*session.ports, hit.port)
@@ -201,9 +205,14 @@ class Hits(SessionBehaviour):
             f"{shown.evidence:.1f} nats by model {number} ({session.name}), which alerts above {shown.threshold:.1f}",
             *shown.reasons,
         ]
-        points = min(POINTS + POINTS_A_NAT * shown.excess, POINTS_POOR_FIT if shown.is_poor_fit else MAX_POINTS)
+        most = POINTS_UNSURE if shown.is_poor_fit or shown.provisional else MAX_POINTS
+        points = min(POINTS + POINTS_A_NAT * shown.excess, most)
         if shown.is_poor_fit:
             reasons.append("the model fits this network poorly: pandora engine status")
+        if shown.provisional:
+            reasons.append(
+                f"provisional: what is usual here was learned from {amount(shown.provisional, 'flow')} alone"
+            )
         if destination and self._popularity.is_popular(destination):
             points = min(points, POINTS_POPULAR)
             reasons.append(users_sentence(self._popularity.users(destination), f"{destination} in such a way"))
@@ -253,6 +262,7 @@ def _shown(session: Suspected) -> Shown:
         session.ports,
         session.event_ids,
         session.is_poor_fit,
+        session.provisional,
     )
 
 

@@ -25,7 +25,7 @@ from pandora_core.store.rows import Drift, DriftRow, ModelStatus
 
 if TYPE_CHECKING:  # loaded with the first model that is promoted
     from pandora_core.learn.data.flows import FlowBlock, FlowReader
-    from pandora_core.learn.scoring.stage import Stage
+    from pandora_core.learn.scoring.stage import Judged, Stage
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +92,14 @@ class LiveModel:
     def changed(self) -> list[Fired]:
         self._judge()
         return self._hits.changed() + self._novel.changed()
+
+    def conclude(self) -> bool:
+        """At the end of the input: whether there is anything to be said of flows that were only looked at."""
+        self._judge()
+        if self._stage is None or not self._stage.is_warming_up:
+            return False
+        self._at_work(self._concluded)
+        return True
 
     def renamed(self, place: str) -> None:
         self._hits.renamed(place)
@@ -220,31 +228,43 @@ class LiveModel:
         return {number: known[number] for number in sorted(known)[-_KEPT_CALIBRATIONS:]}
 
     def _judge(self) -> None:
-        """Scores what waits. Whatever goes wrong in it costs the model and not the engine (the door of a batch)."""
+        """Scores what waits."""
         waiting, self._waiting = self._waiting, []
         if not waiting or self._reader is None:
             return
         block = self._reader.block([event for _, event in waiting])
-        if self._stage is None:
+        self._at_work(lambda stage: self._take(stage, waiting, block))
+
+    def _at_work(self, work: Callable[[Stage], None]) -> None:
+        """Whatever goes wrong in it costs the model and not the engine (the door of a batch)."""
+        stage = self._stage
+        if stage is None:
             return
         try:
-            self._take(self._stage, waiting, block)
+            work(stage)
         except Exception as error:
-            log.exception("model %s cannot score flows", self._stage.number)
+            log.exception("model %s cannot score flows", stage.number)
             self._stage, self._problem = None, f"it failed: {type(error).__name__}: {error}"
 
     def _take(self, stage: Stage, waiting: list[tuple[int, Event]], block: FlowBlock) -> None:
         judged, drifts = stage.judge(waiting, block)
         for part in judged:
-            hits = part.hits()
-            if hits:
-                self._hits.take(part.teller, hits, partial(stage.reasons, part))
-                self._fired += len(hits)
-            self._novel.look(part.origins, part.block, part.is_open)
+            self._told_of(stage, part)
         for drift in drifts:
             self._drift = drift
             self._drifts.append(DriftRow(stage.number, waiting[-1][1].at_us, drift))
         self._scored += len(waiting)
+
+    def _concluded(self, stage: Stage) -> None:
+        if (found := stage.conclude()) is not None:
+            self._told_of(stage, found)
+
+    def _told_of(self, stage: Stage, part: Judged) -> None:
+        hits = part.hits()
+        if hits:
+            self._hits.take(part.teller, hits, partial(stage.reasons, part))
+            self._fired += len(hits)
+        self._novel.look(part.origins, part.block, part.is_open)
 
     def _status(self) -> ModelStatus:
         stage = self._stage

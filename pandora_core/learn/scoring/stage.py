@@ -36,6 +36,9 @@ MOST_RATE = 0.01
 """The share of a network's benign flows that may lie above the threshold, at most: what suits labelled data may be
 several times that, and be a thousand detections a day here."""
 
+FEWEST_TO_CONCLUDE = 100
+"""From so many flows on something is said of them where the input ends before the warm-up does."""
+
 _TOLD_PARTS = 3
 
 
@@ -89,6 +92,7 @@ class _Memory(msgspec.Struct):
     warm_up: bytes
     meter: bytes
     guard: Guard
+    concluded: str = ""
 
 
 class Stage:
@@ -108,6 +112,7 @@ class Stage:
         self._warm_up = WarmUp(self._rate)
         self._meter = Meter(card.reference) if card.reference is not None else None
         self._guard = Guard()
+        self._concluded = ""
 
     @classmethod
     def open(cls, registry: Registry, number: int, *, as_trained: bool) -> Stage:
@@ -129,7 +134,7 @@ class Stage:
         if self._as_trained:
             return "with the threshold of training"
         if self.is_warming_up or self._calibration is None:
-            return self._warm_up.told
+            return self._warm_up.told + self._concluded
         return self._calibration.told
 
     def is_of(self, promotion: Promotion) -> bool:
@@ -157,6 +162,7 @@ class Stage:
                 part = flows.take(slice(0, size))
                 drifts += self._metered(part)
                 self._warm_up.hold(list(part.origins), part.block)
+                self._concluded = ""
                 judged += [] if self._warm_up.room else self._warmer()
             else:
                 found = self._judged(*flows)
@@ -165,6 +171,31 @@ class Stage:
                 judged.append(found.take(slice(0, size)))
             flows = flows.take(slice(size, None))
         return judged, drifts
+
+    def conclude(self) -> Judged | None:
+        """What the flows are that it only looked at, where no more will come: by what they show, and provisional.
+
+        Nothing, where they are too few, or where too many are above the scale: what is common cannot be told from
+        custom by so few. They stay held: if more comes after all, the warm-up goes on.
+        """
+        if not self.is_warming_up or self._warm_up.flows < FEWEST_TO_CONCLUDE:
+            return None
+        origins, block = self._warm_up.held()
+        own, sources, guard = self._compiled.member_scores(block), _sources(origins), Guard()
+        found = calibrate(self._model, own, sources, rate=self._rate)
+        teller = Teller(self.number, self.name, found.cut, provisional=found.flows)
+        judged = Judged(origins, block, found.evidence(self._model, own), teller)
+        _note(guard, sources, ~judged.is_open)
+        if found.is_poor_fit or guard.is_flooded():
+            self._concluded = (
+                f"; at the end of the input none of {len(block):,} was judged: the model fits them poorly"
+            )
+            return None
+        above = int((~judged.is_open).sum())
+        self._concluded = f"; at the end of the input {above:,} of {len(block):,} were above a provisional scale"
+        fresh = slice(self._warm_up.judged, None)
+        self._warm_up.judged = len(block)
+        return judged.take(fresh)
 
     def reasons(self, judged: Judged, places: Sequence[int]) -> list[tuple[str, ...]]:
         """What made each of some hits score as it did: a sentence for each member, its parts summing to its score."""
@@ -186,7 +217,9 @@ class Stage:
     def dump(self) -> bytes:
         """Everything that flows have changed, for a snapshot."""
         meter = self._meter.dump() if self._meter is not None else b""
-        return msgspec.msgpack.encode(_Memory(self._calibration, self._warm_up.dump(), meter, self._guard))
+        return msgspec.msgpack.encode(
+            _Memory(self._calibration, self._warm_up.dump(), meter, self._guard, self._concluded)
+        )
 
     def load(self, state: bytes) -> None:
         """Inverse of :meth:`dump`.
@@ -200,7 +233,7 @@ class Stage:
         self._warm_up.load(memory.warm_up)
         if memory.meter:
             self._meter = Meter.restored(memory.meter)
-        self._guard = memory.guard
+        self._guard, self._concluded = memory.guard, memory.concluded
 
     def _calibrate(self, calibration: Calibration) -> None:
         self._calibration = calibration
@@ -257,11 +290,12 @@ class Stage:
         if guard.is_flooded():
             self._begin_anew(guard)
             return []
+        fresh = slice(self._warm_up.judged, None)
         self._warm_up.done()
         if len(block) >= FEWEST_FLOWS:
             evidence = combine(own, self._model.tails, self._model.weights)
             self._meter = Meter(reference_of(block, evidence, CALIBRATION))
-        return [judged]
+        return [judged.take(fresh)]
 
 
 def _note(guard: Guard, sources: list[str], is_hit: Flags) -> None:

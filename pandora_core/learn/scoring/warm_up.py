@@ -25,6 +25,7 @@ class _Memory(msgspec.Struct):
     tries: int
     flood: str
     is_over: bool
+    judged: int = 0
 
 
 class WarmUp:
@@ -40,6 +41,8 @@ class WarmUp:
         self._tries = 0
         self._flood = ""
         self.is_over = False
+        self.judged = 0
+        """So many of the flows that are held were judged already, where the input had come to its end."""
 
     @property
     def is_looking(self) -> bool:
@@ -54,14 +57,14 @@ class WarmUp:
     @property
     def room(self) -> int:
         """How many flows it takes until there is something to be done."""
-        return self._goal - self._flows
+        return self._goal - self.flows
 
     @property
     def told(self) -> str:
         """How far it is, in words."""
         again = f"; begun anew, since {self._flood}" if self._flood else ""
         what = "seen" if self.is_looking else "checked"
-        return f"{self._flows - self._looked:,} of {self._goal - self._looked:,} flows {what}{again}"
+        return f"{self.flows - self._looked:,} of {self._goal - self._looked:,} flows {what}{again}"
 
     def hold(self, origins: list[Origin], block: FlowBlock) -> None:
         """Keeps flows, at most :attr:`room`."""
@@ -74,15 +77,15 @@ class WarmUp:
 
     def scaled(self) -> None:
         """The flows that are held gave a scale."""
-        self._looked = self._flows
+        self._looked = self.flows
 
     def done(self) -> None:
         """The scale holds: nothing is kept any more."""
-        self._held, self._looked, self.is_over = [], 0, True
+        self._held, self._looked, self.judged, self.is_over = [], 0, 0, True
 
     def begin_anew(self, flood: str) -> None:
         """The scale does not hold: more flows are needed. ``flood`` says what was seen."""
-        self._held, self._looked, self.is_over = [], 0, False
+        self._held, self._looked, self.judged, self.is_over = [], 0, 0, False
         self._tries, self._flood = self._tries + 1, flood
 
     def dump(self) -> bytes:
@@ -91,7 +94,7 @@ class WarmUp:
         numbers = block.numbers.tobytes("C") if block is not None else b""
         codes = block.codes.tobytes("C") if block is not None else b""
         return msgspec.msgpack.encode(
-            _Memory(origins, numbers, codes, self._looked, self._tries, self._flood, self.is_over)
+            _Memory(origins, numbers, codes, self._looked, self._tries, self._flood, self.is_over, self.judged)
         )
 
     def load(self, state: bytes) -> None:
@@ -106,10 +109,11 @@ class WarmUp:
             codes = np.frombuffer(memory.codes, np.int16).reshape(len(memory.origins), -1)
             self._held = [(memory.origins, FlowBlock(np.asfortranarray(numbers), np.asfortranarray(codes)))]
         self._looked, self._tries, self._flood = memory.looked, memory.tries, memory.flood
-        self.is_over = memory.is_over
+        self.is_over, self.judged = memory.is_over, memory.judged
 
     @property
-    def _flows(self) -> int:
+    def flows(self) -> int:
+        """How many flows are held."""
         return sum(len(origins) for origins, _ in self._held)
 
     @property
