@@ -53,7 +53,7 @@ _ALWAYS_SEEN = (*_NAMING, _CONNECTIONS)
 class Pipeline:
     """All behaviours, and what they share. It is pure: events in, detections and edges out, the state in bytes."""
 
-    VERSION: ClassVar[str] = "19"
+    VERSION: ClassVar[str] = "20"
     """Changes with the state's layout and with every threshold: a state of another version is of no use, the engine
     then builds it anew from the stored events. A test compares it with a digest of all thresholds."""
 

@@ -144,4 +144,5 @@ def test_a_hundred_thousand_unrated_alerts_become_a_few_hundred_detections_and_a
     alerts, fired = judged(WazuhFormat(), table)
     assert len(fired) < 500
     assert 1 <= len(alerts) <= 20
-    assert {"intranet_server", "vpn"} <= {alert.entity.name for alert in alerts if alert.severity >= Severity.HIGH}
+    assert "intranet_server" in {alert.entity.name for alert in alerts if alert.severity >= Severity.HIGH}
+    assert "vpn" in {alert.entity.name for alert in alerts if alert.severity >= Severity.MEDIUM}

@@ -27,10 +27,10 @@ FIRST_USES_US = HOUR_US
 TICKET_WINDOW_US = 5 * MINUTE_US
 """How far a Kerberos ticket and the log-on that it was for are apart at most."""
 
-POINTS = 12.0
+POINTS = 8.0
 HISTORY_POINTS = 24.0
-ADMINISTRATOR_POINTS = 20.0
-"""In a target's first day: everything is new then, so this is no alert alone."""
+ADMINISTRATOR_POINTS = 14.0
+"""In a target's first day: everything is new then, so that this is not even low by itself."""
 
 ADMINISTRATOR_HISTORY_POINTS = 45.0
 """Administrator rights after the first day, by an account that is not at home where it comes from."""
