@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
@@ -99,7 +99,11 @@ class _Sessions:
                 self._from[sighting.source][sighting.user].update(sighting.hours)
                 self._to[sighting.target][sighting.user].update(sighting.hours)
         self._addresses = [place for place in sorted(self._from) if place and is_nameless(place)]
-        self._hosts = [place for place in sorted(self._to) if place not in sources and has_no_address(place)]
+        self._hosts: dict[str, list[str]] = defaultdict(list)
+        for place in sorted(self._to):
+            if place not in sources and has_no_address(place):
+                for user in self._to[place]:
+                    self._hosts[user].append(place)
 
     def hosts(self) -> dict[str, str]:
         """The host of each address of which the log-ons tell it."""
@@ -110,9 +114,11 @@ class _Sessions:
         """Nobody logs on from a host to itself over the network: who is logged on to from the address is not it."""
         sessions = self._from[address]
         many = sum(map(len, sessions.values()))
-        if many < LEAST_SESSIONS:
+        if many < LEAST_SESSIONS or len(sessions) < LEAST_USERS:
             return ""
-        hosts = [host for host in self._hosts if (address, host) not in self._ways]
+        arrived = Counter(host for user in sessions for host in self._hosts.get(user, ()))
+        hosts = [host for host, users in arrived.items() if users >= LEAST_USERS]
+        hosts = [host for host in hosts if (address, host) not in self._ways]
         matched = sorted(((*self._matched(sessions, host), host) for host in hosts), reverse=True)
         if not matched or matched[0][0] < max(LEAST_SESSIONS, LEAST_SHARE * many) or matched[0][1] < LEAST_USERS:
             return ""

@@ -200,6 +200,19 @@ def renamed(one: Event) -> Event:
     )
 
 
+def leased(one: Event) -> Event:
+    """Two machines change their addresses on the eighth day; nobody tells of a lease."""
+    new = {"10.0.0.3": "10.0.0.6", "10.0.0.6": "10.0.0.3"}
+    if one.at_us < START_US + 7 * DAY_US + 12 * HOUR_US:
+        return one
+    return msgspec.structs.replace(one, source_ip=new.get(one.source_ip or "", one.source_ip))
+
+
+def test_machines_that_change_their_addresses_are_told_apart() -> None:
+    spoilt = ranked([leased(one) for one in [*office(), *intrusion()]])
+    assert order(spoilt, 2) == [("WS-2", "WS-7", "boss"), ("WS-7", "DB-1", "boss")]
+
+
 @pytest.mark.parametrize("spoil", [nameless, renamed])
 def test_without_names_of_sources_or_with_hosts_renamed_the_intruder_comes_first(spoil: Any) -> None:
     first = ranked([spoil(one) for one in [*office(), *intrusion()]]).moves[:2]
