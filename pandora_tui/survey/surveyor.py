@@ -125,7 +125,8 @@ class _Child:
     def __init__(self, data: Path, module: str) -> None:
         self._log = data / LOG
         self._process, self._line = start_on_line(module, self._log, _ONE_THREAD)
-        send(self._line, str(data))
+        with contextlib.suppress(OSError):  # it died at once: whoever asks is told
+            send(self._line, str(data))
         self._lock = threading.Lock()
         self._waiting: dict[int, Future[Answer]] = {}
         self._number = 0
@@ -177,12 +178,16 @@ class _Child:
         with self._lock:
             self._is_gone, waiting = True, list(self._waiting.values())
             self._waiting.clear()
-        for found in waiting:
-            found.set_exception(PandoraError(f"the process that makes the graph ended: {self._last_words()}"))
         with contextlib.suppress(subprocess.TimeoutExpired):  # close() ends it if it hangs
             self._process.wait(_LEAVE_S)
+        for found in waiting:
+            found.set_exception(PandoraError(f"the process that makes the graph ended: {self._last_words()}"))
 
     def _last_words(self) -> str:
+        """Who was ended from outside says nothing; what stands in its log then is of an earlier one."""
+        code = self._process.returncode
+        if code is not None and code < 0:
+            return f"signal {-code}"
         try:
             return last_line(self._log)
         except OSError:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -119,3 +121,15 @@ def test_the_console_loads_neither_scipy_nor_the_graph() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_one_that_is_killed_is_said_to_be_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    networked.fill(tmp_path)
+    surveyor = Surveyor(tmp_path)
+    surveyor.survey(None, 0, Look())
+    os.kill(surveyor.pid or 0, signal.SIGSTOP)
+    threading.Timer(0.2, os.kill, (surveyor.pid or 0, signal.SIGKILL)).start()
+    with pytest.raises(PandoraError, match="signal 9"):
+        surveyor.again(None, Look())
+    surveyor.close()
