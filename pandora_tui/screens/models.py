@@ -107,7 +107,7 @@ class ModelsScreen(PandoraScreen):
         blanks = (
             Blank("dataset", "data: a file, a simulated folder, an imported name, or verdicts", self._dataset()),
             Blank("label", "label's column, if it is a table of your own"),
-            Blank("recipe", "recipe: live, hybrid, forest, surprise …", "live"),
+            Blank("recipe", "recipe: auto, hybrid, live, forest …", "auto"),
             Blank("name", "what to call it"),
         )
         self.app.push_screen(FormDialog("Train a model", blanks, check=_no_dataset), self._train)
