@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _FRAME_S = 0.4
+_PATIENCE_S = 0.7
+"""After so long without an answer it is said that there will be one."""
 
 
 class NodeScreen(PandoraScreen):
@@ -129,11 +131,19 @@ class NodeScreen(PandoraScreen):
             self._errand(lambda: work(surveyor, name, at_us), lambda found: show(name, found))
 
     def _errand(self, work: Callable[[], T], done: Callable[[T], None]) -> None:
-        self.console.errands.run(
-            work,
-            lambda result: done(result) if self.is_running else None,
-            lambda error: self.say_refused(error) if self.is_running else None,
-        )
+        """Have work done elsewhere; if it takes a while that is said."""
+        patience = self.set_timer(_PATIENCE_S, lambda: self.notify("it is being worked out", timeout=3))
+
+        def take(answer: T | Exception) -> None:
+            patience.stop()
+            if not self.is_running:
+                return
+            if isinstance(answer, Exception):
+                self.say_refused(answer)
+            else:
+                done(answer)
+
+        self.console.errands.run(work, take, take)
 
     def _begin_walk(self, _host: str, found: Walked) -> None:
         is_playing = self._is_playing

@@ -107,9 +107,10 @@ def test_of_what_is_too_large_to_simulate_a_part_is_solved_and_it_is_said(
     moment: Moment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(containing, "MAX_QAOA_BITS", 3)
+    monkeypatch.setattr(containing, "PART_BITS", 3)
     found = propose(moment, steps_of(moment), STARTS, ENDS)
     quantum = [one for one in found.proposals if one.is_simulated]
-    assert [one.solver for one in quantum] == ["QAOA p=1", "QAOA p=2", "QAOA p=3"]
+    assert [one.solver for one in quantum] == [f"QAOA p={depth}" for depth in containing.DEPTHS]
     assert all("for a part of" in one.words for one in quantum if one.plan is not None)
     annealed = next(one.plan for one in found.proposals if one.solver == "annealing")
     assert annealed is not None
