@@ -18,8 +18,8 @@ from qiskit import QuantumCircuit, transpile
 
 from pandora_core.errors import ConfigError
 from pandora_core.quantum.circuits import forms as circuits
-from pandora_core.quantum.jobs import mitigation
 from pandora_core.quantum.jobs.backends import Backend, Measured, load
+from pandora_core.quantum.jobs.mending import exact_parity, mitigate
 from pandora_core.quantum.jobs.simulators import exact_chances, measured_qubits
 from pandora_core.quantum.jobs.work import (
     CircuitWork,
@@ -93,7 +93,7 @@ def execute(data: bytes, progress: Progress = lambda done, total: None) -> Outco
     ready = transpiled(built.circuits, backend.target, payload.options)
     ready_at = time.perf_counter()
     measured = _run(backend, ready, payload.options, progress)
-    mitigated = _mitigate(backend, ready, payload.options)
+    mitigated = mitigate(backend, ready, payload.options)
     took = (built_at - begun, ready_at - built_at, time.perf_counter() - ready_at)
     result = read_back(payload, built, measured)
     facts = facts_of(ready, payload.options, backend.label, backend.simulated)
@@ -179,7 +179,7 @@ def _timed(facts: JobFacts, build_s: float, transpile_s: float, execute_s: float
 
 def with_mitigated(result: JobResult, built: Built, mitigated: dict[str, Any]) -> JobResult:
     """A result with its means before and after, the exact one beside them where it can be computed."""
-    return _with(result, mitigated | _exact_parity(built.circuits[0]))
+    return _with(result, mitigated | exact_parity(built.circuits[0]))
 
 
 def _with(result: JobResult, mitigated: dict[str, Any]) -> JobResult:
@@ -197,47 +197,6 @@ def _run(backend: Backend, ready: Sequence[QuantumCircuit], options: RunOptions,
         counts += made.counts
         chances += made.chances
     return Measured(tuple(counts), tuple(chances))
-
-
-def _mitigate(backend: Backend, ready: Sequence[QuantumCircuit], options: RunOptions) -> dict[str, Any]:
-    """The mean parity before and after, of a job with one circuit."""
-    if options.mitigation == "none":
-        return {}
-    if len(ready) != 1:
-        raise ConfigError(f"{len(ready)} circuits: one at a time is mitigated", where="mitigation")
-    if options.mitigation.startswith("trex"):
-        means = backend.means(ready[0], options.shots, options.seed, options.mitigation)
-        found = {"before": means.raw, "after": means.mitigated, "error": means.error, "method": means.method}
-    else:
-        found = _inverted(backend, ready[0], options)
-    return {"of": "mean parity"} | found | _exact_parity(ready[0])
-
-
-def _exact_parity(circuit: QuantumCircuit) -> dict[str, Any]:
-    if len(measured_qubits(circuit)) > MAX_QUBITS:
-        return {}
-    return {"exact": _parity(exact_chances(_narrow(circuit)))}
-
-
-def _inverted(backend: Backend, ready: QuantumCircuit, options: RunOptions) -> dict[str, Any]:
-    zeros, ones = circuits.readout_circuits(ready)
-    factors = (1, 3, 5)
-    folded = [circuits.folded(ready, factor) for factor in factors]
-    if backend.target is not None:  # the inverse may bring gates that the device has not
-        folded = [transpile(each, backend.target, optimization_level=0) for each in folded]
-    counts = backend.run([zeros, ones, *folded], options.shots, options.seed).counts
-    if not counts:
-        raise ConfigError("mitigation needs shots", where="mitigation")
-    made = mitigation.read_back(counts[0], counts[1], dict(zip(factors, counts[2:], strict=True)))
-    found: dict[str, Any] = {"before": made.raw, "readout": made.inverted}
-    if options.mitigation == "readout":
-        return found | {
-            "after": made.inverted,
-            "error": made.readout.overhead / options.shots**0.5,
-            "method": "readout",
-        }
-    zero = made.extrapolated
-    return found | {"after": zero.value, "error": zero.error, "method": f"readout and ZNE ({zero.model})"}
 
 
 def _circuit(work: CircuitWork) -> Built:
@@ -391,22 +350,3 @@ def _largest(shares: Mapping[str, float], count: int = 1024) -> dict[str, float]
 def _distance(one: Mapping[str, float], other: Mapping[str, float]) -> float:
     """Total variation."""
     return sum(abs(one.get(bits, 0.0) - other.get(bits, 0.0)) for bits in {*one, *other}) / 2
-
-
-def _parity(chances: Mapping[str, float]) -> float:
-    return float(sum(chance * (-1) ** bits.count("1") for bits, chance in chances.items()))
-
-
-def _narrow(circuit: QuantumCircuit) -> QuantumCircuit:
-    """Without the idle qubits of a large device, so that its exact state fits into memory."""
-    used = sorted({circuit.find_bit(qubit).index for each in circuit.data for qubit in each.qubits})
-    if len(used) == circuit.num_qubits:
-        return circuit
-    if len(used) > MAX_QUBITS:
-        raise ConfigError(f"{len(used)} qubits are in use", where="mitigation")
-    made = QuantumCircuit(len(used), circuit.num_clbits)
-    place = {old: new for new, old in enumerate(used)}
-    for each in circuit.data:
-        qubits = [place[circuit.find_bit(qubit).index] for qubit in each.qubits]
-        made.append(each.operation, qubits, [circuit.find_bit(bit).index for bit in each.clbits])
-    return made
