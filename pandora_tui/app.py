@@ -17,8 +17,6 @@ from textual.app import App
 from textual.binding import BindingType
 from textual.screen import Screen
 
-from pandora_tui.board import Board
-from pandora_tui.bridge import Bridge, OpenPoll, Pace
 from pandora_tui.commands import (
     EVERYWHERE,
     PLACES,
@@ -30,15 +28,17 @@ from pandora_tui.commands import (
     place_of,
     typed_commands,
 )
+from pandora_tui.desks.board import Board
+from pandora_tui.desks.bridge import Bridge, OpenPoll, Pace
+from pandora_tui.desks.errands import Errands
+from pandora_tui.desks.feed import Feed, News
+from pandora_tui.desks.vault import VAULT_LOOK_S, VaultDesk
 from pandora_tui.difftx import FrugalDisplay
-from pandora_tui.errands import Errands
-from pandora_tui.feed import Feed, News
 from pandora_tui.messages import PollFailed, PollRecovered, Reply, Status, UpdateReady
 from pandora_tui.screens.base import PandoraScreen
 from pandora_tui.style import ASCII, glyphs, safe_text
 from pandora_tui.terminal import SignalGuard, TerminalDriver
 from pandora_tui.themes import ANSI, preferred_theme, themes
-from pandora_tui.vault_desk import VAULT_LOOK_S, VaultDesk
 from pandora_tui.widgets import scrollbar
 
 if TYPE_CHECKING:

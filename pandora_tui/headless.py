@@ -17,8 +17,8 @@ from pandora_core import bootstrap, shapes
 from pandora_core.cli.output import plain
 from pandora_core.model import Severity
 from pandora_core.store.rows import AlertView
+from pandora_tui.stories.words import day_text
 from pandora_tui.style import severity_mark
-from pandora_tui.words import day_text
 
 LOOK_S = 0.5
 

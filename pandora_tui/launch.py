@@ -8,9 +8,9 @@ import threading
 from pandora_core import __version__
 from pandora_core.config import Settings
 from pandora_tui.app import PandoraApp, run_console
-from pandora_tui.bridge import Pace
-from pandora_tui.engine_starter import EngineStarter
-from pandora_tui.feed import Feed
+from pandora_tui.desks.bridge import Pace
+from pandora_tui.desks.engine_starter import EngineStarter
+from pandora_tui.desks.feed import Feed
 from pandora_tui.terminal import check_terminal, is_tty
 
 

@@ -51,7 +51,7 @@ class Update(Protocol):
 
 
 class UpdateReady(Message):
-    """There is something to fetch with :meth:`pandora_tui.bridge.Bridge.take`; several are as good as one."""
+    """There is something to fetch with :meth:`pandora_tui.desks.bridge.Bridge.take`; several are as good as one."""
 
     def can_replace(self, message: Message) -> bool:
         return isinstance(message, UpdateReady)

@@ -10,14 +10,14 @@ from textual.containers import Container, VerticalScroll
 
 from pandora_core.detect.incidents.next_steps import next_steps_of
 from pandora_core.store.rows import AlertDetail, EventRow
-from pandora_tui.alert_story import heading, story
-from pandora_tui.asking import Newest
-from pandora_tui.bridge import reason_of
 from pandora_tui.commands import bindings
-from pandora_tui.feed import RawText
+from pandora_tui.desks.asking import Newest
+from pandora_tui.desks.bridge import reason_of
+from pandora_tui.desks.feed import RawText
 from pandora_tui.messages import Update
 from pandora_tui.screens.events import open_search
 from pandora_tui.screens.triage import Chosen, TriageScreen
+from pandora_tui.stories.alert import heading, story
 from pandora_tui.style import Role, glyphs, safe_text
 from pandora_tui.widgets.dialogs import ChoiceDialog
 from pandora_tui.widgets.evidence import Evidence

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, cast
 from textual.app import ComposeResult
 from textual.screen import Screen
 
-from pandora_tui.bridge import reason_of
+from pandora_tui.desks.bridge import reason_of
 from pandora_tui.messages import Status, Update
 from pandora_tui.widgets.chrome import KeyLine, TopLine
 
 if TYPE_CHECKING:
     from pandora_core.vault.agent.answers import VaultStatus
-    from pandora_tui.board import Board
-    from pandora_tui.bridge import Bridge
-    from pandora_tui.errands import Errands
-    from pandora_tui.feed import Feed
-    from pandora_tui.vault_desk import VaultDesk
+    from pandora_tui.desks.board import Board
+    from pandora_tui.desks.bridge import Bridge
+    from pandora_tui.desks.errands import Errands
+    from pandora_tui.desks.feed import Feed
+    from pandora_tui.desks.vault import VaultDesk
 
 
 T = TypeVar("T")

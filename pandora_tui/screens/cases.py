@@ -10,13 +10,13 @@ from textual.containers import Container
 
 from pandora_core.detect.incidents.joining import Incident
 from pandora_core.store.rows import IncidentDetail
-from pandora_tui.asking import Newest
-from pandora_tui.bridge import reason_of
 from pandora_tui.commands import bindings
-from pandora_tui.incident_story import brief, heading
+from pandora_tui.desks.asking import Newest
+from pandora_tui.desks.bridge import reason_of
 from pandora_tui.messages import Status, Update
 from pandora_tui.screens.base import PandoraScreen
 from pandora_tui.screens.idle import say_idle
+from pandora_tui.stories.incident import brief, heading
 from pandora_tui.style import Role, safe_text
 from pandora_tui.widgets.empty import EmptyState
 from pandora_tui.widgets.incident_table import IncidentTable

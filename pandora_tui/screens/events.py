@@ -14,9 +14,9 @@ from pandora_core.detect.incidents.next_steps import Pivot
 from pandora_core.errors import ConfigError
 from pandora_core.model import from_iso, iso
 from pandora_core.store.rows import EventRow
-from pandora_tui.asking import Newest
 from pandora_tui.commands import bindings
-from pandora_tui.feed import MOST_EVENTS, RawText
+from pandora_tui.desks.asking import Newest
+from pandora_tui.desks.feed import MOST_EVENTS, RawText
 from pandora_tui.screens.base import PandoraScreen
 from pandora_tui.style import glyphs
 from pandora_tui.widgets.event_table import EventTable

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pandora_tui.board import Board
-from pandora_tui.feed import Feed
+from pandora_tui.desks.board import Board
+from pandora_tui.desks.feed import Feed
 from pandora_tui.messages import EngineState, Status
 from pandora_tui.screens.base import PandoraScreen
 from pandora_tui.widgets.empty import EmptyState, Step

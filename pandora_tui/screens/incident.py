@@ -11,9 +11,9 @@ from textual.containers import VerticalScroll
 from pandora_core.detect.incidents.next_steps import next_steps_of
 from pandora_core.store.rows import IncidentDetail
 from pandora_tui.commands import bindings
-from pandora_tui.incident_story import heading, whole
 from pandora_tui.screens.base import PandoraScreen
 from pandora_tui.screens.events import open_search
+from pandora_tui.stories.incident import heading, whole
 from pandora_tui.style import Role, glyphs
 from pandora_tui.widgets.dialogs import ChoiceDialog
 from pandora_tui.widgets.lines import Line, Lines

@@ -9,8 +9,8 @@ from textual.binding import BindingType
 from textual.containers import VerticalScroll
 
 from pandora_tui.commands import bindings
-from pandora_tui.job_story import JobDetail, heading, whole
 from pandora_tui.screens.base import PandoraScreen
+from pandora_tui.stories.job import JobDetail, heading, whole
 from pandora_tui.style import Role, glyphs
 from pandora_tui.widgets.lines import Line, Lines
 from pandora_tui.widgets.pieces import Piece

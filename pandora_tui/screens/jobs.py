@@ -11,13 +11,13 @@ from textual.containers import Container
 
 from pandora_core.errors import ConfigError
 from pandora_core.store.job_rows import KINDS, LEVELS, MITIGATIONS, MODES, Job, JobFilter
-from pandora_tui.asking import Newest
-from pandora_tui.bridge import reason_of
 from pandora_tui.commands import bindings
-from pandora_tui.feed import JobsNow
-from pandora_tui.job_story import JobDetail, brief, heading
-from pandora_tui.opinion_lines import tier
+from pandora_tui.desks.asking import Newest
+from pandora_tui.desks.bridge import reason_of
+from pandora_tui.desks.feed import JobsNow
 from pandora_tui.screens.base import PandoraScreen
+from pandora_tui.stories.job import JobDetail, brief, heading
+from pandora_tui.stories.opinion import tier
 from pandora_tui.style import Role, safe_text
 from pandora_tui.widgets.dialogs import Blank, ConfirmDialog, FormDialog, TextDialog
 from pandora_tui.widgets.empty import EmptyState, Step

@@ -10,11 +10,11 @@ from textual.binding import BindingType
 from textual.containers import Container
 
 from pandora_core.store.rows import DriftRow
-from pandora_tui.asking import Newest
 from pandora_tui.commands import bindings
-from pandora_tui.model_desk import ModelDesk, Models, ModelView
-from pandora_tui.model_story import PAGES, Difference, Story, heading, page, progress
+from pandora_tui.desks.asking import Newest
+from pandora_tui.desks.models import ModelDesk, Models, ModelView
 from pandora_tui.screens.base import PandoraScreen
+from pandora_tui.stories.model import PAGES, Difference, Story, heading, page, progress
 from pandora_tui.style import Role, safe_text
 from pandora_tui.widgets.dialogs import Blank, ConfirmDialog, FormDialog, TextDialog
 from pandora_tui.widgets.empty import EmptyState, Step

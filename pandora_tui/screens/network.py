@@ -11,12 +11,12 @@ from textual.binding import BindingType
 from textual.containers import Container, Vertical
 
 from pandora_core.model import DAY_US, from_iso
-from pandora_tui import network_lines
-from pandora_tui.bridge import reason_of
 from pandora_tui.commands import NODE_MODES, bindings
+from pandora_tui.desks.bridge import reason_of
 from pandora_tui.messages import Status, Update
 from pandora_tui.screens.idle import say_idle
 from pandora_tui.screens.network_node import NodeScreen
+from pandora_tui.stories import network as network_lines
 from pandora_tui.survey.sights import Look, label_of
 from pandora_tui.survey.surveyor import Surveyor
 from pandora_tui.widgets.dialogs import TextDialog

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pandora_core.errors import PandoraError
-from pandora_tui import network_lines
 from pandora_tui.screens.base import PandoraScreen
+from pandora_tui.stories import network as network_lines
 from pandora_tui.survey.surveyor import Surveyor
 from pandora_tui.terminal import is_link_slow
 from pandora_tui.widgets.dialogs import TextDialog

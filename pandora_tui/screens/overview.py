@@ -8,12 +8,12 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from pandora_core.model import EntityRef
-from pandora_tui.feed import JobsNow
+from pandora_tui.desks.feed import JobsNow
 from pandora_tui.messages import Status, Update
-from pandora_tui.overview_lines import TILES, calm, jobs, last_hour, moves
 from pandora_tui.screens.base import PandoraScreen
 from pandora_tui.screens.idle import say_idle
-from pandora_tui.vault_lines import tile
+from pandora_tui.stories.overview import TILES, calm, jobs, last_hour, moves
+from pandora_tui.stories.vault import tile
 from pandora_tui.widgets.empty import EmptyState
 from pandora_tui.widgets.entity_table import EntityTable
 from pandora_tui.widgets.lines import Line, Lines

@@ -10,11 +10,11 @@ from textual.containers import Horizontal, Vertical
 
 from pandora_core.store.rows import BadLineRow
 from pandora_tui.commands import bindings
-from pandora_tui.feed import Facts
+from pandora_tui.desks.feed import Facts
 from pandora_tui.messages import EngineState, Status
 from pandora_tui.screens.base import PandoraScreen
 from pandora_tui.screens.idle import say_idle
-from pandora_tui.system_lines import engine_lines, store_lines
+from pandora_tui.stories.system import engine_lines, store_lines
 from pandora_tui.widgets.empty import EmptyState
 from pandora_tui.widgets.file_table import BadLineTable, FileTable
 from pandora_tui.widgets.lines import Line, Lines

@@ -11,19 +11,19 @@ from textual.containers import Container
 
 from pandora_core.errors import ConfigError
 from pandora_core.store.rows import AlertDetail
-from pandora_tui.alert_filter import DEFAULT_FILTER, parse_filter
-from pandora_tui.asking import Newest
-from pandora_tui.bridge import reason_of
 from pandora_tui.commands import bindings
+from pandora_tui.desks.asking import Newest
+from pandora_tui.desks.bridge import reason_of
 from pandora_tui.messages import Status, Update
-from pandora_tui.ranking import Ranking
 from pandora_tui.screens.alert import AlertScreen
 from pandora_tui.screens.idle import say_idle
 from pandora_tui.screens.triage import Chosen, TriageScreen
+from pandora_tui.widgets.alert_filter import DEFAULT_FILTER, parse_filter
 from pandora_tui.widgets.alert_pane import AlertPane
 from pandora_tui.widgets.alert_table import SORTS, AlertTable, sort_of
 from pandora_tui.widgets.empty import EmptyState
 from pandora_tui.widgets.filter_line import FilterLine
+from pandora_tui.widgets.ranking import Ranking
 
 AGES_S = 5.0
 """How often ages are brought up to date: often enough to be true, rarely enough to be calm."""

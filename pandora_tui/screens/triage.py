@@ -12,7 +12,7 @@ from pandora_tui.widgets.dialogs import Blank, ChoiceDialog, FormDialog, TextDia
 
 if TYPE_CHECKING:
     from pandora_core.store.rows import AlertDetail
-    from pandora_tui.sealing import Sealed
+    from pandora_tui.desks.sealing import Sealed
 
 VERDICTS = (
     (Verdict.TRUE_POSITIVE, "true positive   it is what it looks like"),
@@ -128,7 +128,7 @@ class TriageScreen(PandoraScreen):
         )
 
     def _seal(self, chosen: Chosen, content: bytes) -> None:
-        from pandora_tui.sealing import seal
+        from pandora_tui.desks.sealing import seal
 
         desk = self.console.vault
         self.console.errands.run(

@@ -14,12 +14,12 @@ from textual.binding import BindingType
 from textual.containers import Container, Vertical
 from textual.widgets import Input
 
-from pandora_tui import vault_forms as forms
-from pandora_tui import vault_lines
-from pandora_tui.bridge import reason_of
 from pandora_tui.commands import bindings
-from pandora_tui.reveal import NOTHING, Reveal
+from pandora_tui.desks.bridge import reason_of
+from pandora_tui.desks.reveal import NOTHING, Reveal
+from pandora_tui.screens import vault_forms as forms
 from pandora_tui.screens.base import PandoraScreen
+from pandora_tui.stories import vault as vault_lines
 from pandora_tui.style import glyphs
 from pandora_tui.widgets.dialogs import ChoiceDialog, ConfirmDialog, FormDialog, TextDialog
 from pandora_tui.widgets.empty import EmptyState, Step

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from pandora_tui.bridge import reason_of
 from pandora_tui.commands import bindings
+from pandora_tui.desks.bridge import reason_of
 from pandora_tui.screens.base import PandoraScreen
 from pandora_tui.style import Role, glyphs, safe_text
 from pandora_tui.widgets.lines import Line, Lines

@@ -8,10 +8,10 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
 
-from pandora_tui import vault_forms as forms
-from pandora_tui import vault_lines
 from pandora_tui.commands import bindings
+from pandora_tui.screens import vault_forms as forms
 from pandora_tui.screens.base import PandoraScreen
+from pandora_tui.stories import vault as vault_lines
 from pandora_tui.style import Role, glyphs
 from pandora_tui.widgets.dialogs import ChoiceDialog, FormDialog
 from pandora_tui.widgets.lines import Line, Lines

@@ -12,7 +12,7 @@ from pandora_core.model import Severity
 from pandora_tui.commands import NODE_MODES
 
 if TYPE_CHECKING:
-    from pandora_tui.raster import Pairs, Points
+    from pandora_tui.widgets.raster import Pairs, Points
 
 USER, SERVICE = "user:", "service:"
 """How the names of nodes that are no hosts begin."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from pandora_core.store.rows import AlertDetail
-from pandora_tui.alert_story import brief, heading
+from pandora_tui.stories.alert import brief, heading
 from pandora_tui.style import Role, glyphs, safe_text
 from pandora_tui.widgets.lines import Line, Lines
 from pandora_tui.widgets.pieces import Piece

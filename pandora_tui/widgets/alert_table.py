@@ -9,9 +9,9 @@ from textual.binding import Binding, BindingType
 
 from pandora_core.detect.incidents.triage import ACKNOWLEDGED, CLOSED, NEW
 from pandora_core.model import Severity
-from pandora_tui.alert_story import STATE_ROLES
-from pandora_tui.board import Board
 from pandora_tui.commands import bindings
+from pandora_tui.desks.board import Board
+from pandora_tui.stories.alert import STATE_ROLES
 from pandora_tui.style import Role, age_text, severity_mark
 from pandora_tui.widgets.columns import Column
 from pandora_tui.widgets.ranked_table import RankedTable

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pandora_core.model import Entity
-from pandora_tui.board import Board
-from pandora_tui.overview_lines import READING
+from pandora_tui.desks.board import Board
+from pandora_tui.stories.overview import READING
 from pandora_tui.style import Role, age_text, count_text, severity_mark
 from pandora_tui.widgets.braille import sparkline
 from pandora_tui.widgets.columns import Column

@@ -9,11 +9,11 @@ from textual.containers import VerticalScroll
 
 from pandora_core import shapes
 from pandora_core.store.rows import EventRow
-from pandora_tui.feed import RawText
+from pandora_tui.desks.feed import RawText
+from pandora_tui.stories.wrapping import chopped, wrapped
 from pandora_tui.style import Role, fit, safe_text, size_text
 from pandora_tui.widgets.lines import Line, Lines
 from pandora_tui.widgets.pieces import Piece
-from pandora_tui.wrapping import chopped, wrapped
 
 MOST_CHARACTERS = 16_384
 """Of a raw line so much is shown; the rest is a figure."""

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from pandora_core.store.rows import EventRow
+from pandora_tui.stories.words import day_text, event_text, place_text
 from pandora_tui.style import Role
 from pandora_tui.widgets.columns import Column
 from pandora_tui.widgets.rows import Kind, Rows
 from pandora_tui.widgets.virtual_table import VirtualTable
-from pandora_tui.words import day_text, event_text, place_text
 
 
 def _when(row: Any) -> str:

@@ -8,9 +8,9 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from pandora_core.store.rows import EventRow
-from pandora_tui.asking import Ask, Newest
-from pandora_tui.bridge import reason_of
-from pandora_tui.feed import RawText
+from pandora_tui.desks.asking import Ask, Newest
+from pandora_tui.desks.bridge import reason_of
+from pandora_tui.desks.feed import RawText
 from pandora_tui.widgets.event_pane import EventPane
 from pandora_tui.widgets.event_table import EventTable
 

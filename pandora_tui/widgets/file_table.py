@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pandora_core.store.rows import BadLineRow, FileRow
-from pandora_tui.board import Board
+from pandora_tui.desks.board import Board
+from pandora_tui.stories.words import place_text
 from pandora_tui.style import Role, age_text, count_text, size_text
 from pandora_tui.widgets.columns import Column
 from pandora_tui.widgets.rows import Kind, Rows
 from pandora_tui.widgets.virtual_table import VirtualTable
-from pandora_tui.words import place_text
 
 _STATE_ROLES = {"live": Role.GOOD, "finished": Role.MUTED, "silent": Role.WARN, "unreadable": Role.BAD}
 _WORST_FIRST = {"unreadable": 0, "silent": 1, "live": 2, "finished": 3}

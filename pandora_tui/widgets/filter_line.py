@@ -14,8 +14,8 @@ from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from pandora_core.errors import ConfigError
-from pandora_tui.alert_filter import AlertFilter, complete_filter, parse_filter
 from pandora_tui.style import safe_text
+from pandora_tui.widgets.alert_filter import AlertFilter, complete_filter, parse_filter
 
 Words = Callable[[], dict[str, list[str]]]
 

@@ -14,8 +14,8 @@ from pandora_tui.widgets.lines import Line, Lines
 from pandora_tui.widgets.pieces import Piece
 
 if TYPE_CHECKING:  # NumPy is imported by the errand that makes the first picture
-    from pandora_tui.raster import Layer, Mark, Marks, View
     from pandora_tui.survey.sights import Picture
+    from pandora_tui.widgets.raster import Layer, Mark, Marks, View
 
 QUIET_SHARE = 0.08
 """The share of the canvas that quiet lines may fill."""
@@ -56,7 +56,7 @@ class GraphCanvas(Lines, can_focus=True):
 
     def show(self, picture: Picture) -> None:
         """Draw another picture, from where one looks now."""
-        from pandora_tui.raster import View
+        from pandora_tui.widgets.raster import View
 
         self.picture, self._marked = picture, None
         self._view = self._view or View()
@@ -84,12 +84,12 @@ class GraphCanvas(Lines, can_focus=True):
 
     def whole(self) -> None:
         """The whole graph again."""
-        from pandora_tui.raster import View
+        from pandora_tui.widgets.raster import View
 
         self._look(self._view and View())
 
     def on_click(self, event: events.Click) -> None:
-        from pandora_tui.raster import nearest
+        from pandora_tui.widgets.raster import nearest
 
         if self.picture is None or self._view is None:
             return
@@ -116,7 +116,7 @@ class GraphCanvas(Lines, can_focus=True):
             self.redraw()
 
     def _bring_into_view(self, host: str) -> None:
-        from pandora_tui.raster import cells_of
+        from pandora_tui.widgets.raster import cells_of
 
         if self.picture is None or self._view is None or host not in self.picture.index:
             return
@@ -128,7 +128,7 @@ class GraphCanvas(Lines, can_focus=True):
     def _draw(self, width: int, height: int) -> list[Line]:
         if self.picture is None or self._view is None:
             return [[Piece(" reading the graph …", Role.MUTED)]]
-        from pandora_tui.raster import draw
+        from pandora_tui.widgets.raster import draw
 
         if self._drawn is None:
             self._drawn = self._layers(self.picture), self._marks(self.picture)
@@ -139,7 +139,7 @@ class GraphCanvas(Lines, can_focus=True):
         """Quiet lines, the chosen host's, and over them the ranked moves and the chosen one of these."""
         import numpy as np
 
-        from pandora_tui.raster import Layer
+        from pandora_tui.widgets.raster import Layer
 
         layers = [Layer(picture.pairs, Role.FAINT, QUIET_SHARE)]
         at = picture.index.get(self.chosen)
@@ -156,7 +156,7 @@ class GraphCanvas(Lines, can_focus=True):
 
     def _marks(self, picture: Picture) -> Marks:
         """A mark for each host, and over them the chosen one."""
-        from pandora_tui.raster import Mark, Marks
+        from pandora_tui.widgets.raster import Mark, Marks
 
         if self._marked is None:
             named = self._named(picture)
@@ -170,7 +170,7 @@ class GraphCanvas(Lines, can_focus=True):
         return self._marked.and_over_them(Mark(at, glyphs().cursor, Role.STRONG, label=label))
 
     def _mark(self, picture: Picture, number: int, host: str, named: set[str]) -> Mark:
-        from pandora_tui.raster import Mark
+        from pandora_tui.widgets.raster import Mark
 
         label = self._label(host) if host in named else ""
         if self.chances is not None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pandora_core.detect.incidents.joining import Incident
-from pandora_tui.board import Board
+from pandora_tui.desks.board import Board
 from pandora_tui.style import Role, age_text, severity_mark
 from pandora_tui.widgets.columns import Column
 from pandora_tui.widgets.ranked_table import RankedTable

@@ -7,8 +7,8 @@ from typing import Any
 
 from pandora_core.model import SECOND_US
 from pandora_core.store.job_rows import Job, JobState
-from pandora_tui.board import Board
-from pandora_tui.job_story import STATE_ROLES
+from pandora_tui.desks.board import Board
+from pandora_tui.stories.job import STATE_ROLES
 from pandora_tui.style import Role, age_text, duration_text
 from pandora_tui.widgets.columns import Column
 from pandora_tui.widgets.rows import Kind, Rows

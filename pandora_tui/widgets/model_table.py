@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from pandora_core.model import SECOND_US, from_iso
-from pandora_tui.board import Board
-from pandora_tui.model_desk import ModelView
-from pandora_tui.model_story import STATE_ROLES
+from pandora_tui.desks.board import Board
+from pandora_tui.desks.models import ModelView
+from pandora_tui.stories.model import STATE_ROLES
 from pandora_tui.style import Role, age_text
 from pandora_tui.widgets.columns import Column
 from pandora_tui.widgets.rows import Kind, Rows

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from textual.fuzzy import Matcher
 
+from pandora_tui.stories.words import day_text
 from pandora_tui.style import Role, age_text
 from pandora_tui.widgets.columns import Column
 from pandora_tui.widgets.rows import Kind, Rows
 from pandora_tui.widgets.virtual_table import VirtualTable
-from pandora_tui.words import day_text
 
 if TYPE_CHECKING:
     from pandora_core.vault.agent.answers import AuditView, EntryView

@@ -79,7 +79,7 @@ def say(meanwhile: str, data: Path, presses: int, columns: int, rows: int) -> No
 def console(data: Path) -> None:
     """Be the console, on the Jobs screen."""
     from pandora_tui.app import PandoraApp, run_console
-    from pandora_tui.feed import Feed
+    from pandora_tui.desks.feed import Feed
 
     sys.exit(run_console(PandoraApp(data, feed=Feed(data), version="0", theme="dark", place="jobs")))
 

@@ -27,9 +27,9 @@ from pandora_core.model import DAY_US
 from pandora_core.store.sqlite import FILE_NAME
 from pandora_core.store.store import Store
 from pandora_core.store.writer import Batch, Writer, event_tuple
-from pandora_tui.raster import Layer, Mark, Marks, View, draw
 from pandora_tui.style import Role
 from pandora_tui.survey.sights import Look
+from pandora_tui.widgets.raster import Layer, Mark, Marks, View, draw
 from tests.tui.networked import large, large_log_ons
 from tests.tui.ptyrun import PtyRun
 from tests.unit.graph_samples import START_US, log_on

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from pandora_tui.app import PandoraApp, run_console
-from pandora_tui.feed import Feed
+from pandora_tui.desks.feed import Feed
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])

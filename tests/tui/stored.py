@@ -20,8 +20,8 @@ from pandora_core.store.sqlite import FILE_NAME
 from pandora_core.store.store import Store
 from pandora_core.store.writer import Batch, EntityState, Writer, event_tuple
 from pandora_tui.app import PandoraApp
-from pandora_tui.bridge import Pace
-from pandora_tui.feed import Feed
+from pandora_tui.desks.bridge import Pace
+from pandora_tui.desks.feed import Feed
 
 NOW_US = from_iso("2026-03-27T14:33:00Z")
 HOSTILE = "evil \x1b[31mred\x1b[0m \u202egnp.exe [bold red]name[/] " + "very long " * 60

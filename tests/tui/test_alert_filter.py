@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pandora_core.errors import ConfigError
-from pandora_tui.alert_filter import DEFAULT_FILTER, complete_filter, parse_filter
-from pandora_tui.board import ALERT_FIELDS, GONE
+from pandora_tui.desks.board import ALERT_FIELDS, GONE
+from pandora_tui.widgets.alert_filter import DEFAULT_FILTER, complete_filter, parse_filter
 from pandora_tui.widgets.rows import Rows
 
 ALERTS = {

@@ -13,11 +13,11 @@ from pandora_core.detect.incidents.risk import score as score_of
 from pandora_core.model import Detection, EntityRef
 from pandora_core.store.reader import Reader
 from pandora_core.store.rows import AlertDetail
-from pandora_tui.alert_story import brief, heading, score, story
+from pandora_tui.stories.alert import brief, heading, score, story
+from pandora_tui.stories.wrapping import chopped, wrapped
 from pandora_tui.style import cell_width
 from pandora_tui.widgets.lines import Line
 from pandora_tui.widgets.pieces import width_of
-from pandora_tui.wrapping import chopped, wrapped
 from tests.tui import stored
 
 

@@ -14,9 +14,9 @@ from textual.widgets import Input, OptionList
 
 from pandora_core.errors import StoreError
 from pandora_tui.app import PandoraApp
-from pandora_tui.bridge import Pace
 from pandora_tui.commands import PLACES
 from pandora_tui.crash import LOG_NAME
+from pandora_tui.desks.bridge import Pace
 from pandora_tui.messages import EngineState, Status, Update, VaultState
 from pandora_tui.screens.base import PandoraScreen
 from pandora_tui.screens.command import CommandLine, Palette

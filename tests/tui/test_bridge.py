@@ -13,7 +13,7 @@ import pytest
 from textual.message import Message
 
 from pandora_core.errors import StoreError
-from pandora_tui.bridge import Bridge, Pace, reason_of
+from pandora_tui.desks.bridge import Bridge, Pace, reason_of
 from pandora_tui.messages import EngineState, PollFailed, PollRecovered, Reply, Status, UpdateReady
 
 LIVE = Status(EngineState.LIVE)

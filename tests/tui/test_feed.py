@@ -12,10 +12,10 @@ from pandora_core.model import SECOND_US, ActionKind, Verdict
 from pandora_core.store.sqlite import FILE_NAME
 from pandora_core.store.store import Store
 from pandora_core.store.writer import Batch, Writer
-from pandora_tui import feed as feeds
-from pandora_tui.board import Board
-from pandora_tui.engine_starter import EngineStarter
-from pandora_tui.feed import Feed
+from pandora_tui.desks import feed as feeds
+from pandora_tui.desks.board import Board
+from pandora_tui.desks.engine_starter import EngineStarter
+from pandora_tui.desks.feed import Feed
 from pandora_tui.messages import EngineState, Status
 from tests.tui import stored
 

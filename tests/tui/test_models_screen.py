@@ -26,9 +26,9 @@ from pandora_core.store.store import Store
 from pandora_core.store.writer import Batch, Writer
 from pandora_core.vault.crypto.secret import Secret
 from pandora_tui.app import PandoraApp
-from pandora_tui.curves import Axis, Curve, plot, shares
-from pandora_tui.model_desk import ModelView, Work, WorkError
-from pandora_tui.model_story import Difference, Story, page
+from pandora_tui.desks.models import ModelView, Work, WorkError
+from pandora_tui.stories.curves import Axis, Curve, plot, shares
+from pandora_tui.stories.model import Difference, Story, page
 from pandora_tui.style import Role
 from tests.tui import stored
 from tests.tui.stored import ago, shown, until
@@ -252,7 +252,7 @@ def test_work_is_cancelled_from_another_thread(tmp_path: Path):
 
 def test_looking_at_models_loads_no_scikit_learn(data: Path):
     code = (
-        "import sys; from pathlib import Path; from pandora_tui.model_desk import read_models;"
+        "import sys; from pathlib import Path; from pandora_tui.desks.models import read_models;"
         f"assert len(read_models(Path({str(data)!r})).views) == 2;"
         "assert not {'sklearn', 'scipy', 'skops'} & set(sys.modules), sorted(sys.modules)"
     )

@@ -101,7 +101,7 @@ async def test_a_host_is_found_by_some_of_its_letters_or_by_a_click(tmp_path: Pa
     async with networked.seen(tmp_path, WIDE) as seen:
         await seen.pilot.press("slash", *"fs-1", "enter")
         await until(seen.pilot, lambda: seen.screen.host == "FS-1")
-        from pandora_tui.raster import View, cells_of
+        from pandora_tui.widgets.raster import View, cells_of
 
         canvas = seen.screen.query_one(GraphCanvas)
         column, row = cells_of(seen.picture.points, View(), *canvas.size)[seen.picture.index["JUMP-1"]]

@@ -18,9 +18,9 @@ from pandora_core.store.reader import Reader
 from pandora_core.store.rows import AlertDetail, Escalation
 from pandora_core.store.store import Store
 from pandora_core.tier_standing import Standing
-from pandora_tui.alert_story import action_line, story
-from pandora_tui.opinion_lines import opinion, tier
 from pandora_tui.screens.alert import AlertScreen
+from pandora_tui.stories.alert import action_line, story
+from pandora_tui.stories.opinion import opinion, tier
 from pandora_tui.style import cell_width
 from pandora_tui.widgets.lines import Line
 from pandora_tui.widgets.pieces import width_of

@@ -11,8 +11,8 @@ from pandora_core.store.sqlite import FILE_NAME
 from pandora_core.store.store import Store
 from pandora_core.store.writer import Batch, Writer
 from pandora_tui.app import PandoraApp
-from pandora_tui.engine_starter import EngineStarter
-from pandora_tui.feed import Feed
+from pandora_tui.desks.engine_starter import EngineStarter
+from pandora_tui.desks.feed import Feed
 from pandora_tui.screens.threats import ThreatsScreen
 from pandora_tui.widgets.alert_table import AlertTable
 from tests.tui import stored

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pandora_tui.ranking import Ranking
+from pandora_tui.widgets.ranking import Ranking
 from pandora_tui.widgets.rows import Kind, Rows
 
 

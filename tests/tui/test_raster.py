@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pandora_tui.raster import ROOM, Layer, Mark, Marks, View, cells_of, draw, nearest
 from pandora_tui.style import Role
+from pandora_tui.widgets.raster import ROOM, Layer, Mark, Marks, View, cells_of, draw, nearest
 
 POINTS = np.array([[0.0, 0.5], [1.0, 0.5], [0.5, 0.0]])
 PAIRS = np.array([[0, 1]])

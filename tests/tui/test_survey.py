@@ -115,7 +115,7 @@ def test_a_message_that_is_cut_off_is_none() -> None:
 def test_the_console_loads_neither_scipy_nor_the_graph() -> None:
     """Only the child does: its imports alone would hold up keys for half a second."""
     code = (
-        "import sys, pandora_tui.screens.network, pandora_tui.raster, pandora_tui.survey.surveyor;"
+        "import sys, pandora_tui.screens.network, pandora_tui.widgets.raster, pandora_tui.survey.surveyor;"
         "print([name for name in sys.modules if name.split('.')[0] in ('scipy', 'sqlalchemy', 'qiskit')"
         " or name.startswith('pandora_core.graph')])"
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pandora_core.store.rows import Drift, ModelStatus
+from pandora_tui.stories.system import model_line
 from pandora_tui.style import Role
-from pandora_tui.system_lines import model_line
 
 LIVE = ModelStatus(number=3, name="office", state="live", detail="calibrated on 1,000 local flows", since_us=1)
 STRONG = Drift("strong", 5_000, "training", 0.4, {"bytes_per_s": 0.9, "packets": 0.02})

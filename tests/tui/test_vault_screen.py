@@ -12,10 +12,10 @@ from pandora_core.store.reader import Reader
 from pandora_core.vault.agent.answers import VerifyReport
 from pandora_core.vault.crypto.secret import Secret
 from pandora_core.vault.crypto.totp import Recipe
-from pandora_tui import vault_forms
 from pandora_tui.app import PandoraApp
+from pandora_tui.desks.reveal import CODES_S, NOTHING, VALUES_S, Reveal
 from pandora_tui.messages import VaultState
-from pandora_tui.reveal import CODES_S, NOTHING, VALUES_S, Reveal
+from pandora_tui.screens import vault_forms
 from pandora_tui.screens.threats import LOOK_AGAIN_S
 from tests.tui import stored
 from tests.tui.stored import shown, until

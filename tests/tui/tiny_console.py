@@ -18,7 +18,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from pandora_tui.app import PandoraApp, run_console
-from pandora_tui.bridge import Poll
+from pandora_tui.desks.bridge import Poll
 from pandora_tui.screens.base import PandoraScreen
 
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from pandora_core.detect.words import amount
 from pandora_core.model import Severity
 from pandora_tui.commands import NODE_MODES
+from pandora_tui.stories.words import day_text
+from pandora_tui.stories.wrapping import wrapped
 from pandora_tui.style import Role, cell_width, fit, glyphs, safe_text, severity_mark
 from pandora_tui.survey.sights import DAYS, Look, severity_of_bits
 from pandora_tui.widgets.lines import Line
 from pandora_tui.widgets.pieces import Piece
-from pandora_tui.words import day_text
-from pandora_tui.wrapping import wrapped
 
 if TYPE_CHECKING:
     from pandora_tui.survey.sights import (

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from pandora_tui.stories.words import day_text
+from pandora_tui.stories.wrapping import chopped, wrapped
 from pandora_tui.style import Role, count_text, duration_text, fit, glyphs, safe_text
 from pandora_tui.widgets.braille import bar
 from pandora_tui.widgets.lines import Line
 from pandora_tui.widgets.pieces import Piece
-from pandora_tui.words import day_text
-from pandora_tui.wrapping import chopped, wrapped
 
 if TYPE_CHECKING:
     from pandora_core.vault.agent.answers import EntryView, RecipientsView, SlotView, VaultStatus

@@ -58,7 +58,7 @@ _ALIASES = {"severity": "sev", "host": "who", "user": "who", "assigned": "assign
 
 @dataclass(frozen=True, slots=True)
 class AlertFilter:
-    """A filter as it was written, ready to be used on the rows of :data:`pandora_tui.board.ALERT_FIELDS`."""
+    """A filter as it was written, ready to be used on the rows of :data:`pandora_tui.desks.board.ALERT_FIELDS`."""
 
     text: str
     makes: tuple[Make, ...]

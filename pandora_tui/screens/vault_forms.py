@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pandora_tui.stories.words import day_text
 from pandora_tui.widgets.dialogs import Blank
-from pandora_tui.words import day_text
 
 if TYPE_CHECKING:
     from pandora_core.vault.agent.answers import EntryView, Field, SlotView, VaultStatus

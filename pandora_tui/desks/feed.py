@@ -26,7 +26,7 @@ from pandora_core.store.rows import (
     ModelStatus,
     SourceRow,
 )
-from pandora_tui.engine_starter import EngineStarter
+from pandora_tui.desks.engine_starter import EngineStarter
 from pandora_tui.messages import EngineState, Status
 from pandora_tui.style import duration_text
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:  # imported on the bridge's thread, after the first paint; sql
     from pandora_core.store.reader import Reader
     from pandora_core.store.store import Store
     from pandora_core.tier_standing import Standing
-    from pandora_tui.job_story import JobDetail
+    from pandora_tui.stories.job import JobDetail
 
 SLICE = 2_000
 """Alerts in one update at most: a screen takes in so many without a pause that can be felt."""
@@ -151,7 +151,7 @@ class Feed:
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Callable[[], News | None]]:
-        """Open the store and give the poll; made for :class:`pandora_tui.bridge.Bridge`."""
+        """Open the store and give the poll; made for :class:`pandora_tui.desks.bridge.Bridge`."""
         from pandora_core import bootstrap
 
         with contextlib.ExitStack() as self._opened:
@@ -200,7 +200,7 @@ class Feed:
 
     def evidence(self, alert_id: str) -> bytes:
         """What is to be sealed of an alert: all that is known of it, and the raw lines of its events."""
-        from pandora_tui.sealing import written
+        from pandora_tui.desks.sealing import written
 
         return written(self.alert(alert_id), lambda row: self.raw_text(row).text)
 
@@ -250,7 +250,7 @@ class Feed:
         import msgspec
 
         from pandora_core.quantum.jobs.work import JobResult
-        from pandora_tui.job_story import JobDetail
+        from pandora_tui.stories.job import JobDetail
 
         jobs = self._job_queue()
         job, result = jobs.get(job_id), jobs.result(job_id)

@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from pandora_core.store.rows import DriftRow
-from pandora_tui.curves import Axis, Curve, beside, plot, shares
-from pandora_tui.model_desk import ModelView, Step
+from pandora_tui.desks.models import ModelView, Step
+from pandora_tui.stories.curves import Axis, Curve, beside, plot, shares
+from pandora_tui.stories.words import day_text
+from pandora_tui.stories.wrapping import wrapped
 from pandora_tui.style import Role, cell_width, count_text, fit, glyphs, safe_text
 from pandora_tui.widgets.braille import bar
 from pandora_tui.widgets.lines import Line
 from pandora_tui.widgets.pieces import Piece
-from pandora_tui.words import day_text
-from pandora_tui.wrapping import wrapped
 
 PAGES = ("figures", "curves", "calibration", "importance", "learning", "drift", "lineage", "compared")
 STATE_ROLES = {"live": Role.GOOD, "ready": Role.ACCENT, "candidate": Role.WARN, "benchmark": Role.MUTED}

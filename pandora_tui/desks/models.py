@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pandora_core.errors import PandoraError
-from pandora_tui.errands import Errands
+from pandora_tui.desks.errands import Errands
 from pandora_tui.style import safe_text
 
 _STEP = re.compile(r"\[(\d+)/(\d+)\] (.*)")

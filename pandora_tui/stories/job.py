@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pandora_core.model import SECOND_US
 from pandora_core.store.job_rows import Job, JobState
+from pandora_tui.stories.wrapping import chopped, wrapped
 from pandora_tui.style import Role, cell_width, duration_text, fit, glyphs, safe_text
 from pandora_tui.widgets.braille import bar
 from pandora_tui.widgets.lines import Line
 from pandora_tui.widgets.pieces import Piece
-from pandora_tui.wrapping import chopped, wrapped
 
 if TYPE_CHECKING:
     from pandora_core.quantum.jobs.work import JobResult

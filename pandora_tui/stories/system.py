@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pandora_core.model import SECOND_US
 from pandora_core.store.rows import ModelStatus
-from pandora_tui.board import Board
-from pandora_tui.feed import Facts
+from pandora_tui.desks.board import Board
+from pandora_tui.desks.feed import Facts
 from pandora_tui.messages import EngineState, Status
+from pandora_tui.stories.words import day_text
+from pandora_tui.stories.wrapping import wrapped
 from pandora_tui.style import Role, age_text, count_text, duration_text, fit, glyphs, safe_text, size_text
 from pandora_tui.widgets.lines import Line
 from pandora_tui.widgets.pieces import Piece
-from pandora_tui.words import day_text
-from pandora_tui.wrapping import wrapped
 
 _LABEL = 11
 

@@ -17,11 +17,11 @@ from pandora_core.detect.incidents.assessment import (
 )
 from pandora_core.model import Action, ActionKind
 from pandora_core.store.rows import WAITING, AlertDetail, Escalation
+from pandora_tui.stories.words import time_text
+from pandora_tui.stories.wrapping import wrapped
 from pandora_tui.style import Role, fit, glyphs, safe_text
 from pandora_tui.widgets.lines import Line
 from pandora_tui.widgets.pieces import Piece
-from pandora_tui.words import time_text
-from pandora_tui.wrapping import wrapped
 
 if TYPE_CHECKING:  # a console's start loads nothing of the quantum tier
     from pandora_core.quantum.tier.card import MemberCard

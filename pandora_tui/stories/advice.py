@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from pandora_core.detect.incidents.next_steps import next_steps_of
 from pandora_core.model import Detection
+from pandora_tui.stories.wrapping import wrapped
 from pandora_tui.style import Role, fit, glyphs, safe_text
 from pandora_tui.widgets.lines import Line
 from pandora_tui.widgets.pieces import Piece
-from pandora_tui.wrapping import wrapped
 
 
 def advice(detections: Iterable[Detection], width: int) -> list[Line]:

@@ -12,13 +12,13 @@ from pandora_core.detect.incidents.risk import whole_points
 from pandora_core.detect.incidents.triage import ACKNOWLEDGED, CLOSED, NEW
 from pandora_core.model import Action, Alert, EntityRef
 from pandora_core.store.rows import AlertDetail, AlertView, EventRow
-from pandora_tui.advice import advice
-from pandora_tui.opinion_lines import action_text, opinion
+from pandora_tui.stories.advice import advice
+from pandora_tui.stories.opinion import action_text, opinion
+from pandora_tui.stories.words import event_text, place_text, span_text, time_text
+from pandora_tui.stories.wrapping import wrapped
 from pandora_tui.style import Role, cell_width, fit, glyphs, safe_text, severity_mark
 from pandora_tui.widgets.lines import Line
 from pandora_tui.widgets.pieces import Piece, width_of
-from pandora_tui.words import event_text, place_text, span_text, time_text
-from pandora_tui.wrapping import wrapped
 
 STATE_ROLES = {NEW: Role.ACCENT, ACKNOWLEDGED: Role.TEXT, CLOSED: Role.FAINT}
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pandora_core.model import HOUR_US, SECOND_US, Severity
-from pandora_tui.board import Board, Move
+from pandora_tui.desks.board import Board, Move
 from pandora_tui.messages import EngineState, Status
+from pandora_tui.stories.wrapping import wrapped
 from pandora_tui.style import Role, age_text, count_text, duration_text, fit, glyphs, safe_text, severity_mark
 from pandora_tui.widgets.braille import bar, line_plot, sparkline
 from pandora_tui.widgets.lines import Line
 from pandora_tui.widgets.pieces import Piece
-from pandora_tui.wrapping import wrapped
 
 if TYPE_CHECKING:
     from pandora_core.store.job_rows import Job
@@ -53,7 +53,7 @@ def last_hour(board: Board, status: Status, width: int, height: int) -> list[Lin
 
 def jobs(found: Sequence[Job], now_us: int, width: int, height: int) -> list[Line]:
     """The newest quantum jobs: what, where, how it stands, how long it took or waits."""
-    from pandora_tui.job_story import STATE_ROLES  # here: at a start there are no jobs to show yet
+    from pandora_tui.stories.job import STATE_ROLES  # here: at a start there are no jobs to show yet
 
     lines: list[Line] = []
     for job in found[: max(0, height)]:

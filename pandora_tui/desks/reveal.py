@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pandora_tui.vault_lines import Showing
+from pandora_tui.stories.vault import Showing
 
 if TYPE_CHECKING:
     from pandora_core.vault.crypto.secret import Secret

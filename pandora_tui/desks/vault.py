@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pandora_tui.errands import Errands
+from pandora_tui.desks.errands import Errands
 from pandora_tui.messages import VaultState
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class VaultDesk:
             self._told(status)
 
     def _fail(self, error: Exception) -> None:
-        from pandora_tui.bridge import reason_of
+        from pandora_tui.desks.bridge import reason_of
 
         self._is_looking = False
         self.problem = reason_of(error)

@@ -8,12 +8,12 @@ from __future__ import annotations
 from pandora_core.detect.incidents.risk import whole_points
 from pandora_core.detect.incidents.story import StoryLine
 from pandora_core.store.rows import IncidentDetail
-from pandora_tui.advice import advice
+from pandora_tui.stories.advice import advice
+from pandora_tui.stories.words import day_text, span_text
+from pandora_tui.stories.wrapping import wrapped
 from pandora_tui.style import Role, cell_width, fit, glyphs, safe_text, severity_mark
 from pandora_tui.widgets.lines import Line
 from pandora_tui.widgets.pieces import Piece
-from pandora_tui.words import day_text, span_text
-from pandora_tui.wrapping import wrapped
 
 _HOST = 16
 _TIME = 15

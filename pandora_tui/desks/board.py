@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from pandora_core.model import MINUTE_US, SECOND_US, Entity, EntityRef, Severity
 from pandora_core.store.rows import AlertView, EngineStatus, FileRow, ModelStatus, SourceRow
-from pandora_tui.feed import News
+from pandora_tui.desks.feed import News
+from pandora_tui.stories.words import state_text
 from pandora_tui.widgets.rows import Kind, RowId, Rows
-from pandora_tui.words import state_text
 
 GONE = ""
 """The state of an alert that is no more: its row stays, and no list shows it."""

@@ -1,0 +1,1 @@
+"""The ways from the screens to everything else: the store, the engine, the vault, models, and long work."""
