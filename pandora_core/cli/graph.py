@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pandora_core import bootstrap
-from pandora_core.cli.moments import moment_us
+from pandora_core.cli.moments import at_option, moment_us
 from pandora_core.cli.output import emit, json_option, plain, table
 from pandora_core.model import iso
 
@@ -17,12 +16,6 @@ if TYPE_CHECKING:  # scipy is imported when a command runs, not for the help pag
     from pandora_core.graph.moment import GraphEdge
     from pandora_core.graph.ranking import RankedMove, Ranking
     from pandora_core.quantum.jobs.work import RunOptions, WalkWork
-
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-at_option: Callable[[Command], Command] = click.option(
-    "--at", metavar="TIME", help="The graph as it was then (ISO 8601, UTC unless it says otherwise)."
-)
 
 
 @click.group()

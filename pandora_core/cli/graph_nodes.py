@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pandora_core import bootstrap
-from pandora_core.cli.moments import moment_us
+from pandora_core.cli.moments import at_option, moment_us
 from pandora_core.cli.output import emit, json_option, plain, table
 from pandora_core.model import iso
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from pandora_core.graph.nodes import Node, Tie, TypedGraph
 
 KINDS = ("host", "user", "service")
-
-at_option = click.option("--at", metavar="TIME", help="The graph as it was then.")
 
 
 def add_to(group: click.Group) -> None:
@@ -35,16 +33,18 @@ def add_to(group: click.Group) -> None:
 def nodes(data: Path | None, kind: str | None, limit: int, at: str | None, as_json: bool) -> None:
     """Hosts, users and services, those with most ties first."""
     from pandora_core import graph_shapes, shapes
+    from pandora_core.graph.nodes import counted
 
     graph = _typed(data, at)
-    chosen = [node for node in graph.nodes if kind in (None, node.kind)]
-    chosen.sort(key=lambda node: (-len(graph.around(node)), node))
+    around = [(node, graph.around(node)) for node in graph.nodes if kind in (None, node.kind)]
+    around.sort(key=lambda pair: (-len(pair[1]), pair[0]))
+    chosen = around[:limit]
     shape = {
-        **shapes.listing(graph_shapes.node(one, graph.around(one)) for one in chosen[:limit]),
+        **shapes.listing(graph_shapes.node(node, ties) for node, ties in chosen),
         "at": iso(graph.at_us),
-        "counts": {one: len([node for node in graph.nodes if node.kind == one]) for one in KINDS},
+        "counts": counted(graph.nodes),
     }
-    emit(shape, as_json, lambda: _nodes(chosen[:limit], graph))
+    emit(shape, as_json, lambda: _nodes(chosen))
 
 
 @click.command()
@@ -77,10 +77,9 @@ def _typed(data: Path | None, at: str | None) -> TypedGraph:
         return typed(graph.moment(moment_us(at, "--at")))
 
 
-def _nodes(chosen: list[Node], graph: TypedGraph) -> str:
+def _nodes(chosen: list[tuple[Node, tuple[Tie, ...]]]) -> str:
     rows = []
-    for node in chosen:
-        around = graph.around(node)
+    for node, around in chosen:
         first_us, last_us = min((t.first_us for t in around), default=0), max((t.last_us for t in around), default=0)
         seen = (iso(first_us)[:19], iso(last_us)[:19]) if around else ("", "")
         rows.append((node.kind, node.name, len(around), sum(tie.count for tie in around), *seen))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from pandora_core import bootstrap
-from pandora_core.cli.moments import moment_us
+from pandora_core.cli.moments import at_option, moment_us
 from pandora_core.cli.output import emit, json_option, plain, table
 from pandora_core.model import iso
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 DAYS = (0.5, 1.0, 3.0, 7.0)
 
-at_option = click.option("--at", metavar="TIME", help="The graph as it was then.")
 jewel_option = click.option(
     "--jewel", "named", multiple=True, metavar="HOST", help="What must not fall, besides tagged and inferred hosts."
 )

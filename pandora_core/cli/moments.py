@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
 from pandora_core.errors import ConfigError
 from pandora_core.model import from_iso
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+at_option: Callable[[Command], Command] = click.option(
+    "--at", metavar="TIME", help="The graph as it was then (ISO 8601, UTC unless it says otherwise)."
+)
 
 
 def moment_us(text: str | None, name: str) -> int | None:

@@ -27,16 +27,12 @@ from pandora_core.graph.containment import (
 )
 from pandora_core.graph.moment import Moment
 from pandora_core.graph.paths import Route, Step
-from pandora_core.quantum.plans.optimise import Bits, Qubo, anneal, qaoa
-
-MAX_QAOA_BITS = 14
-"""The statevector of one more would double the seconds that a console waits. Of larger problems a part is solved."""
+from pandora_core.quantum.plans.optimise import DEPTHS, MAX_QAOA_BITS, Bits, Qubo, anneal, qaoa
 
 MAX_ANNEALED_BITS = 400
 PART_BITS = 12
-"""A part is as good with fewer bits, and a quarter of the time."""
+"""Of what is too large for QAOA a part is solved: as good with fewer bits, and a quarter of the time."""
 
-DEPTHS = (1, 2, 3)
 _TURNS = 12
 
 

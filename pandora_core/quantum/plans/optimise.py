@@ -25,6 +25,12 @@ Feasible = Callable[[Bits], bool]
 EXACT_LIMIT = 20
 """Variables up to which every plan is tried: a million of them, in about 50 ms."""
 
+MAX_QAOA_BITS = 14
+"""Up to here QAOA is simulated while somebody waits: the statevector of one more would double the seconds."""
+
+DEPTHS = (1, 2, 3)
+"""The layers of QAOA that are shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class Qubo:
@@ -103,7 +109,7 @@ class Comparison(NamedTuple):
 
 
 def compare(
-    problem: Qubo, rng: np.random.Generator, feasible: Feasible, depths: tuple[int, ...] = (1, 2, 3)
+    problem: Qubo, rng: np.random.Generator, feasible: Feasible, depths: tuple[int, ...] = DEPTHS
 ) -> Comparison:
     """Solve by every method that the size allows. Without a feasible plan none is served."""
     plans = [exact(problem, feasible)] if problem.size <= EXACT_LIMIT else []

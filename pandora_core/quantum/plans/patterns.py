@@ -22,12 +22,8 @@ import numpy as np
 
 from pandora_core.detect.words import amount
 from pandora_core.model import Detection
-from pandora_core.quantum.plans.optimise import EXACT_LIMIT, Bits, Qubo, anneal, bits_of, qaoa
+from pandora_core.quantum.plans.optimise import DEPTHS, EXACT_LIMIT, MAX_QAOA_BITS, Bits, Qubo, anneal, bits_of, qaoa
 
-MAX_QAOA_BITS = 14
-"""The statevector of one more would double the seconds that somebody waits."""
-
-DEPTHS = (1, 2, 3)
 PENALTY, OVERLAP = 2.0, 0.1
 
 
